@@ -1,5 +1,5 @@
 /** `@stentor-broadcast/server`: the API for programs that embed the server. */
-export type { PublishAck } from './bus/bus.ts';
+export type { PublishAck } from './bus/publication.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
 export type {

@@ -3,8 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
-import type { PublishAck } from './bus/bus.ts';
 import { createBus } from './bus/create-bus.ts';
+import type { PublishAck } from './bus/publication.ts';
 import type { Config } from './config/schema.ts';
 import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
 import { readDemoPages } from './demo/pages.ts';
@@ -18,6 +18,7 @@ import { SanitizerMetrics } from './hub/sanitizing/sanitizer-metrics.ts';
 import { callForProgram, type ProgramCall, type ProgramMessage, type ProgramSent, sendForProgram } from './hub/sending/program.ts';
 import type { ClientsCalled } from './hub/sending/sender.ts';
 import { Supervisor } from './hub/supervisor.ts';
+import { watchNodes } from './hub/watched-metrics.ts';
 import type { WorkerLinks } from './hub/worker-links.ts';
 import { workerProcesses } from './hub/worker-process.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
@@ -160,7 +161,7 @@ export async function startNodeOn(
     });
     others = nodeRegistry;
     started.push(() => nodeRegistry.stop());
-    hub.metrics.watchNodes(() => nodeRegistry.size, registry);
+    watchNodes(() => nodeRegistry.size, registry);
 
     // Before the workers, so that it stops after them: load balancers check the health of the node while it drains.
     const adminServer = await AdminServer.start(

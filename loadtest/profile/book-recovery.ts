@@ -1,5 +1,5 @@
 import { pack } from 'msgpackr';
-import { PublicationMessage } from '../../src/link/messages.ts';
+import { PublicationMessage } from '../../src/link/publication-message.ts';
 import { BookGenerator } from '../../test/support/order-book.ts';
 import { seedMathRandom } from '../../test/support/seed.ts';
 import { turn, workerAlone } from './worker-alone.ts';

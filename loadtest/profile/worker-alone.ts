@@ -61,7 +61,7 @@ export async function workerAlone({ settings, connectionsMax, opened }: WorkerAl
     link: workerEnd,
     publish: () => undefined,
     receiverOf: (id) => connections.find(id)?.receiver,
-    metrics,
+    metrics: metrics.delivery,
     onWorkerMessage: () => undefined,
     onBug,
   });
@@ -72,7 +72,7 @@ export async function workerAlone({ settings, connectionsMax, opened }: WorkerAl
     connectionsMax,
     delivery,
     authenticator,
-    metrics,
+    metrics: metrics.session,
     logger,
     whyUnavailable: () => undefined,
     onOpened: () => undefined,

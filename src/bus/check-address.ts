@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { keyProblem, topicProblem } from '../protocol/publish-rules.ts';
-import { BusError, type PublishRequest } from './bus.ts';
+import { BusError } from './bus-error.ts';
+import type { PublishRequest } from './publication.ts';
 
 /** @throws BusError `publish_refused` */
 export function checkAddress({ topic, key }: PublishRequest, options: NamespaceOptions): void {

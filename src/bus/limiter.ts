@@ -1,4 +1,4 @@
-import { BusError } from './bus.ts';
+import { BusError } from './bus-error.ts';
 
 /** Runs up to `runningMax` tasks at the same time, lets up to `waitingMax` wait in order, and refuses more. */
 export class Limiter {

@@ -1,4 +1,4 @@
-import type { Publication } from './bus.ts';
+import type { Publication } from './publication.ts';
 
 /** The newest of them whose payloads fit into so many bytes, but at least one; oldest first. */
 export function newestWithin(publications: readonly Publication[], bytesMax: number): readonly Publication[] {

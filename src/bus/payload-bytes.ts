@@ -1,4 +1,4 @@
-import { BusError } from './bus.ts';
+import { BusError } from './bus-error.ts';
 
 /**
  * The bytes of a payload, in memory order. TypeScript permits only a `Uint8Array`; an embedding program in JavaScript may pass any view or buffer, and reading

@@ -1,6 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
-import type { Origin } from './bus.ts';
 import type { RequestAddress } from './channel.ts';
+import type { Origin } from './publication.ts';
 
 /** Formats that services are asked in. */
 export type CallPayloadKind = Exclude<PayloadKind, 'bytes'>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PublishAck } from '../bus/bus.ts';
 import type { NatsProducer } from '../bus/nats/nats-producer.ts';
+import type { PublishAck } from '../bus/publication.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';

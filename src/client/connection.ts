@@ -9,7 +9,7 @@ import { Liveness } from './liveness.ts';
 import { getToken, type Settings } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Session, type SessionEvents } from './session.ts';
-import { ABNORMAL_CLOSURE, type ConnectionState, type Feed, feedOf, LIVE, type Reason } from './state.ts';
+import { ABNORMAL_CLOSURE, abnormal, type ConnectionState, type Feed, feedOf, LIVE, type Reason } from './state.ts';
 import type { Counters } from './stats.ts';
 import { Timer } from './timer.ts';
 import { onWake } from './wake.ts';
@@ -296,8 +296,4 @@ export class Connection {
     this.#counters.bytesOut += frame.length;
     session.send(frame);
   }
-}
-
-function abnormal(text: string): Reason {
-  return { code: ABNORMAL_CLOSURE, text };
 }

@@ -1,7 +1,7 @@
 import { SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { FrameReader, type NewUnpacker } from './frame-reader.ts';
-import { ABNORMAL_CLOSURE, NORMAL_CLOSURE, type Reason } from './state.ts';
+import { ABNORMAL_CLOSURE, abnormal, NORMAL_CLOSURE, type Reason } from './state.ts';
 import type { Bytes, WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
 export interface SessionEvents {
@@ -53,7 +53,7 @@ export class Session {
     socket.onerror = ({ message }: { message?: unknown }) => {
       if (typeof message === 'string') this.#errorText = message;
       // Node 22 reports a failed handshake only by this event.
-      if (!this.#opened) this.#end({ code: ABNORMAL_CLOSURE, text: this.#errorText || `cannot connect to ${url}` });
+      if (!this.#opened) this.#end(abnormal(this.#errorText || `cannot connect to ${url}`));
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       this.#end({ code, text: reason || this.#errorText || (code === ABNORMAL_CLOSURE ? 'connection lost' : 'closed') });
@@ -71,7 +71,7 @@ export class Session {
 
   /** Ends the connection with a reason: {@link SessionEvents.ended} is called inside this call. */
   abandon(text: string): void {
-    this.#end({ code: ABNORMAL_CLOSURE, text });
+    this.#end(abnormal(text));
   }
 
   /** Ends the connection without events. */

@@ -51,3 +51,8 @@ export const LIVE: Feed = { live: true };
 export function feedOf(message: ServerMessage<'feed'>): Feed {
   return message.live ? LIVE : { live: false, reason: message.reason };
 }
+
+/** The connection was cut, or could not be made. */
+export function abnormal(text: string): Reason {
+  return { code: ABNORMAL_CLOSURE, text };
+}

@@ -1,6 +1,7 @@
 import { FanoutItem } from '../fanout/item.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { PublicationMessage, ToWorker } from '../link/messages.ts';
+import type { ToWorker } from '../link/messages.ts';
+import type { PublicationMessage } from '../link/publication-message.ts';
 
 export interface HubQueueOptions {
   /** Maximum time of one wait of a topic; 0: never wait. */

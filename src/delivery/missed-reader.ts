@@ -1,7 +1,7 @@
 import type { MissedItems } from '../fanout/catch-up.ts';
 import { FanoutItem } from '../fanout/item.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { RecoveryAnswer } from '../link/messages.ts';
+import type { RecoveryAnswer } from '../link/answers.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { RecentBudget } from '../recent/budget.ts';

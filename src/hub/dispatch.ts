@@ -1,5 +1,5 @@
 import type { HubEnd } from '../link/link.ts';
-import { type FeedPlace, type LinkItem, PublicationMessage } from '../link/messages.ts';
+import { type FeedPlace, type LinkItem, PublicationMessage } from '../link/publication-message.ts';
 import type { HubTopic } from './hub-topic.ts';
 
 /**

@@ -1,4 +1,5 @@
-import type { Bus, Listener, Publication, TopicReceiver } from '../bus/bus.ts';
+import type { Bus, Listener, TopicReceiver } from '../bus/bus.ts';
+import type { Publication } from '../bus/publication.ts';
 import type { HubTopic } from './hub-topic.ts';
 
 /** For clients, without the broker's subjects: clients need not know them. */

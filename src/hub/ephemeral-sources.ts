@@ -1,4 +1,5 @@
-import type { Bus, Publication } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Publication } from '../bus/publication.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';

@@ -1,4 +1,4 @@
-import { BusError, type BusErrorCode } from '../bus/bus.ts';
+import { BusError, type BusErrorCode } from '../bus/bus-error.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 
 /** Of every code, so that a new one cannot bring a subject or a stream to clients. */

@@ -1,4 +1,4 @@
-import type { ProcessReport, WorkerSummary, WorkerTotals } from '../link/messages.ts';
+import type { ProcessReport, WorkerSummary, WorkerTotals } from '../link/reports.ts';
 import type { Count, LaggingFigures, NodeFigures, ProcessTotals } from './report-types.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 

@@ -1,5 +1,6 @@
-import { type Bus, BusError } from '../bus/bus.ts';
-import type { HistoryAnswer } from '../link/messages.ts';
+import type { Bus } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
+import type { HistoryAnswer } from '../link/answers.ts';
 import type { RangeQuestion } from '../link/questions.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Position } from '../protocol/messages.ts';

@@ -1,6 +1,6 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
-import type { LinkItem } from '../link/messages.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { toBuffer } from '../protocol/kept-bytes.ts';
 import { assertTopicFits } from '../protocol/publish-rules.ts';

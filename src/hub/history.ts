@@ -1,30 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bus, BusError, type Log, type LogState, type Publication, type ReadResult } from '../bus/bus.ts';
-import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { ByteBudget } from '../link/byte-budget.ts';
-import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
+import type { Bus } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
+import type { Log, LogState, ReadResult } from '../bus/log.ts';
+import type { Config } from '../config/schema.ts';
+import type { HistoryAnswer, RecoveryAnswer } from '../link/answers.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import type { PageQuestion } from '../link/questions.ts';
 import { SharedReads } from '../link/shared-reads.ts';
-import { ProtocolError } from '../protocol/errors.ts';
 import { type FeedName, keyOf, topicOf } from '../protocol/feed-name.ts';
 import { hasDocuments } from '../protocol/feed-state.ts';
-import { namespaceOf, type Topic } from '../protocol/topic.ts';
-import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { KeptReads } from '../recent/kept-reads.ts';
 import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
 import { DocumentReader } from './documents/document-reader.ts';
 import { DocumentsReader } from './documents/documents-reader.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
-import { toLinkItems } from './link-item.ts';
+import { LastReads, type ReadNote } from './last-reads.ts';
+import { dataBytes, LogReads, READ_AHEAD_BYTES } from './log-reads.ts';
 import { pageOf, whatOf } from './page.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
-
-/** The log is read this far beyond a page, because a read costs more than what it returns. */
-const READ_AHEAD_BYTES = 512 * 1024;
-/** If a topic has more new publications than this, the last ones are read completely. */
-const GROWTH_ITEMS_MAX = 1000;
 
 /** Minimum length of a recovery read: clients that were disconnected at the same time were not at exactly the same position. */
 const MARGIN_MIN = 256;
@@ -39,40 +36,36 @@ const BRING_TIMEOUT_MS = 250;
  */
 export class History {
   readonly #config: Config;
-  readonly #bus: Bus;
   readonly #registry: TopicRegistry;
   readonly #metrics: HubMetrics;
   readonly #recoveries = new SharedReads((topic, after) => this.#readForRecovery(topic, after));
   /** Reads under way, by what was requested. */
   readonly #pages = new Map<string, Promise<RecoveryAnswer>>();
-  /**
-   * Recent reads of the log, so that a large answer is not read again for each of its pages, nor the last publications of a quiet topic for every client. The
-   * note of a read of the last publications is their requested number.
-   */
-  readonly #reads: KeptReads<LinkItem, { readonly lastCount: number }>;
+  readonly #logs: LogReads;
+  /** Recent reads of the log, so that a large answer is not read again for each of its pages, nor the last publications of a quiet topic for every client. */
+  readonly #kept: KeptReads<LinkItem, ReadNote>;
+  readonly #lasts: LastReads;
   readonly #document: DocumentReader;
   readonly #documents: DocumentsReader;
-  /** Bounds the bytes of log reads under way. */
-  readonly #budget: ByteBudget;
 
   constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
     this.#config = config;
-    this.#bus = bus;
     this.#registry = registry;
     this.#metrics = metrics;
-    this.#reads = new KeptReads(registry.recent);
+    this.#logs = new LogReads(config, bus, metrics);
+    this.#kept = new KeptReads(registry.recent);
+    this.#lasts = new LastReads(this.#logs, this.#kept, config.tuning.answers.historyBytesMax);
     const onOtherBounds = (topic: FeedName, detail: string) => metrics.image('other_bounds', topic, detail);
     const { keysPerTopicMax: removedMax } = config.tuning.recent;
     const reading = { waitingMax: config.tuning.nats.readsWaitingMax, removedMax, onOtherBounds };
     this.#document = new DocumentReader(reading);
     this.#documents = new DocumentsReader(reading);
-    this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
   /** Maximum bytes of log reads under way, and bytes of kept reads. */
   get bytes(): { readonly reading: number; readonly kept: number } {
-    this.#reads.forgetOld(performance.now());
-    return { reading: this.#budget.bytes, kept: this.#reads.bytes };
+    this.#kept.forgetOld(performance.now());
+    return { reading: this.#logs.bytes, kept: this.#kept.bytes };
   }
 
   /**
@@ -114,7 +107,7 @@ export class History {
     // A range of the log is not the state of a topic with keys or a document.
     // What has been published before a time may be on its way to this node.
     const isHere = question.proven !== true || (this.#registry.feedOf(topic)?.position ?? 0) >= (upTo ?? 0);
-    const isAsHere = upTo === undefined || (this.#namespace(topic).state === 'last' && isHere);
+    const isAsHere = upTo === undefined || (this.#logs.namespace(topic).state === 'last' && isHere);
     const cached = isAsHere ? this.#cached(topic, after) : undefined;
     const what = whatOf(question);
     const read =
@@ -127,7 +120,8 @@ export class History {
   /** The first page of the topic's last publications. @throws BusError, ProtocolError `busy` */
   async last(topic: FeedName, count: number, bytesMax: number): Promise<HistoryAnswer> {
     const epoch = await this.epochOf(topic);
-    const read = this.#lastCached(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
+    const read =
+      this.#lastCached(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#lasts.read(topic, epoch, count)));
     const page = pageOf(read, { after: read.completeFrom ?? 0, limit: count, bytesMax });
     return { ...page, lastOffset: read.offset };
   }
@@ -159,25 +153,25 @@ export class History {
     const { epoch } = open;
     // Topics with keys or a document recover by their state, and the worker has the hub's state.
     if (open.state !== 'last') return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
-    const log = this.#bus.log(namespaceOf(topic));
+    const log = this.#logs.log(topic);
     const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.tuning.recovery;
     const passed = open.offset;
     const from = Math.max(0, after - Math.max(MARGIN_MIN, passed - after));
-    const read = await this.#read('recovery', bytesMax, () => log.read(topic, { after: from, limit, bytesMax }));
+    const read = await this.#logs.read('recovery', bytesMax, () => log.read(topic, { after: from, limit, bytesMax }));
     // Further back than a recovery may reach: the newest publications, for clients that were not so far behind.
     const { publications, provenAfter } = read.more ? await this.#readNewest(topic, limit, bytesMax) : read;
     if (open.epoch !== epoch || !open.isOpen) return nothingOf(epoch);
     // If nothing is proven, there is nothing before this node's position: it would have been in the log at the read, if it still existed.
     const completeFrom = Math.max(provenAfter ?? passed, open.knownFrom);
-    const items = this.#items(topic, publications).filter(({ offset }) => offset > completeFrom);
+    const items = this.#logs.items(topic, publications).filter(({ offset }) => offset > completeFrom);
     const upTo = Math.max(items.at(-1)?.offset ?? 0, passed);
     open.prepend(items, completeFrom, upTo);
     return { epoch, completeFrom, offset: upTo, items };
   }
 
   async #readNewest(topic: FeedName, limit: number, bytesMax: number): Promise<Pick<ReadResult, 'publications' | 'provenAfter'>> {
-    const log = this.#bus.log(namespaceOf(topic));
-    const publications = await this.#read('recovery', bytesMax, () => log.readLast(topic, limit, bytesMax));
+    const log = this.#logs.log(topic);
+    const publications = await this.#logs.read('recovery', bytesMax, () => log.readLast(topic, limit, bytesMax));
     const after = publications[0]?.offset;
     if (after === undefined) return { publications, provenAfter: undefined };
     // The first is still there, so none of the others can have been removed before it was read.
@@ -187,7 +181,7 @@ export class History {
 
   /** The next page of a recent read, unless there are newer publications. */
   #readAlready(what: string, { topic, epoch, after, upTo: end = 0 }: PageQuestion): RecoveryAnswer | undefined {
-    const read = this.#reads.get(what, epoch, performance.now())?.missed;
+    const read = this.#kept.get(what, epoch, performance.now())?.missed;
     if (read === undefined || read.offset < (this.#openTopic(topic)?.offset ?? 0)) return undefined;
     const { completeFrom = Number.POSITIVE_INFINITY, offset: upTo } = read;
     return completeFrom < after && after < upTo && (upTo >= end || read.more === true) ? read : undefined;
@@ -196,13 +190,13 @@ export class History {
   async #readPage(question: PageQuestion): Promise<RecoveryAnswer> {
     const { topic, epoch, after, limit, upTo } = question;
     const passed = Math.max(this.#openTopic(topic)?.offset ?? 0, after);
-    const log = this.#bus.log(namespaceOf(topic));
-    if (hasDocuments(this.#namespace(topic)) && upTo === undefined) return this.#readDocument(question, log, passed);
-    if (this.#namespace(topic).state === 'keyed' && upTo === undefined) {
+    const log = this.#logs.log(topic);
+    if (hasDocuments(this.#logs.namespace(topic)) && upTo === undefined) return this.#readDocument(question, log, passed);
+    if (this.#logs.namespace(topic).state === 'keyed' && upTo === undefined) {
       const { firstOffset } = await log.state();
-      const items = this.#items(
+      const items = this.#logs.items(
         topic,
-        await this.#read('history', this.#config.tuning.answers.historyBytesMax, () => log.snapshot(topic, after)),
+        await this.#logs.read('history', this.#config.tuning.answers.historyBytesMax, () => log.snapshot(topic, after)),
       );
       // Age and size limits remove the oldest of the whole log first: while the log begins at or before the position, no key's latest item after it has been
       // removed.
@@ -211,18 +205,18 @@ export class History {
     }
     const bytesMax = Math.max(question.bytesMax, READ_AHEAD_BYTES);
     const range = { after, limit, bytesMax, ...(upTo !== undefined && { upTo }) };
-    const { publications, anchored, more } = await this.#read('history', bytesMax, () => log.read(topic, range));
+    const { publications, anchored, more } = await this.#logs.read('history', bytesMax, () => log.read(topic, range));
     const last = publications.at(-1)?.offset ?? 0;
     const offset = more ? last : Math.max(last, upTo ?? passed);
     // The last publications do not depend on what lay before them.
     const isComplete = anchored || (upTo !== undefined && question.proven !== true);
     const completeFrom = isComplete ? after : undefined;
-    return this.#keep(question, { epoch, completeFrom, offset, items: this.#items(topic, publications), more });
+    return this.#keep(question, { epoch, completeFrom, offset, items: this.#logs.items(topic, publications), more });
   }
 
   async #readDocument(question: PageQuestion, log: Log, passed: number): Promise<RecoveryAnswer> {
     const { topic, epoch, after } = question;
-    const namespace = this.#namespace(topic);
+    const namespace = this.#logs.namespace(topic);
     const name = topicOf(topic) as Topic;
     const history = await log.state();
     const { document, offset = 0 } = namespace.patch
@@ -233,67 +227,16 @@ export class History {
     return { epoch, completeFrom: items && after, offset: Math.max(offset, passed), items: items ?? [] };
   }
 
-  /** As much as one answer may have, the newest of it. */
-  async #readLast(topic: FeedName, epoch: string, count: number): Promise<RecoveryAnswer> {
-    const log = this.#bus.log(namespaceOf(topic));
-    const { historyBytesMax } = this.#config.tuning.answers;
-    const known = this.#reads.get(whatOf({ topic, upTo: 0 }), epoch, performance.now());
-    const grown = known && known.note.lastCount >= count ? await this.#grown(topic, known) : undefined;
-    if (grown !== undefined) return lastOf(grown, count);
-    const { lastOffset } = await log.state();
-    const publications = await this.#read('last', historyBytesMax, () => log.readLast(topic, count, historyBytesMax));
-    const offset = publications.at(-1)?.offset ?? lastOffset;
-    const answer = lastOf({ epoch, completeFrom: 0, offset, items: this.#items(topic, publications) }, count);
-    return this.#keep({ topic, upTo: offset }, answer, count);
-  }
-
-  /**
-   * The last publications that were read recently, with what is new since: otherwise those of a live topic would be read completely after each publication.
-   * Undefined: unknown, or too many.
-   */
-  async #grown(
-    topic: FeedName,
-    { missed: known, note, atMs }: KeptRead<LinkItem, { readonly lastCount: number }>,
-  ): Promise<RecoveryAnswer | undefined> {
-    const log = this.#bus.log(namespaceOf(topic));
-    const upTo = await log.lastOffset(topic);
-    if (upTo === known.offset) return known;
-    if (upTo < known.offset) return undefined;
-    const range = { after: known.offset, upTo, limit: GROWTH_ITEMS_MAX, bytesMax: READ_AHEAD_BYTES };
-    const { publications, anchored, more } = await this.#read('last', READ_AHEAD_BYTES, () => log.read(topic, range));
-    if (!anchored || more) return undefined;
-    const all = [...known.items, ...this.#items(topic, publications)];
-    const items = newestWithin(all, this.#config.tuning.answers.historyBytesMax, dataBytes).slice(-note.lastCount);
-    const grown = { ...known, offset: upTo, items };
-    // It is kept no longer than the read that it extends, because some of that may be removed from the log. Another request may have read it again meanwhile.
-    const what = whatOf({ topic, upTo });
-    if (this.#reads.get(what, known.epoch, atMs)?.missed === known) this.#reads.put(what, grown, note, atMs);
-    return grown;
-  }
-
   /** For requests that continue. */
-  #keep(question: Pick<PageQuestion, 'topic' | 'upTo' | 'proven'>, answer: RecoveryAnswer, lastCount = 0): RecoveryAnswer {
-    if (answer.completeFrom !== undefined) this.#reads.put(whatOf(question), answer, { lastCount }, performance.now());
+  #keep(question: PageQuestion, answer: RecoveryAnswer): RecoveryAnswer {
+    if (answer.completeFrom !== undefined) this.#kept.put(whatOf(question), answer, { lastCount: 0 }, performance.now());
     return answer;
-  }
-
-  /** One read of the log, as soon as its maximum size fits into the budget of all reads. @throws ProtocolError `busy`, and what the read throws */
-  async #read<T>(kind: string, bytesMax: number, read: () => Promise<T>): Promise<T> {
-    const release = await this.#budget.take(bytesMax);
-    if (release === undefined)
-      throw new ProtocolError('busy', `${this.#config.tuning.answers.answersWaitingMax} reads of the log are already waiting`);
-    this.#metrics.logReads.inc({ kind });
-    try {
-      return await read();
-    } finally {
-      release();
-    }
   }
 
   /** The epoch of the topic; a followed namespace knows it for certain. */
   async epochOf(topic: FeedName): Promise<string> {
     const feed = this.#registry.feedOf(topic);
-    if (feed === undefined) return (await this.#bus.log(namespaceOf(topic)).state()).epoch;
+    if (feed === undefined) return (await this.#logs.log(topic).state()).epoch;
     await feed.ready();
     return feed.epoch;
   }
@@ -302,7 +245,7 @@ export class History {
   async #lifeAt(topic: FeedName, offset: number): Promise<{ readonly epoch: string; readonly isBeyond: boolean }> {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) {
-      const state = await this.#bus.log(namespaceOf(topic)).state();
+      const state = await this.#logs.log(topic).state();
       return { epoch: state.epoch, isBeyond: offset > endOf(state) };
     }
     await feed.ready();
@@ -323,23 +266,11 @@ export class History {
     const open = this.#registry.get(topic);
     return open?.isOpen ? open : undefined;
   }
-
-  #items(topic: FeedName, publications: readonly Publication[]): LinkItem[] {
-    return toLinkItems(publications, this.#namespace(topic), topic);
-  }
-
-  #namespace(topic: FeedName): NamespaceOptions {
-    return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
-  }
 }
 
 /** Of a mirror: that of its origin, which other nodes may follow. */
 function endOf({ lastOffset, originLastOffset = lastOffset }: LogState): number {
   return originLastOffset;
-}
-
-function dataBytes({ data }: LinkItem): number {
-  return data.length;
 }
 
 function startingOver(topic: FeedName): BusError {

@@ -1,5 +1,7 @@
+import type { RecoveryAnswer } from '../link/answers.ts';
 import type { HubEnd } from '../link/link.ts';
-import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
+import type { TopicState, ToWorker } from '../link/messages.ts';
+import { type LinkItem, PublicationMessage } from '../link/publication-message.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import { toBuffer } from '../protocol/kept-bytes.ts';
 import type { Stale } from '../protocol/messages.ts';

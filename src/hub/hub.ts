@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Bus } from '../bus/bus.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { Revocation } from '../link/messages.ts';
+import type { Revocation } from '../link/orders.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -18,6 +18,7 @@ import type { Sanitizer } from './sanitizing/sanitizer.ts';
 import { Deliverer } from './sending/deliverer.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { ConnectionLimit } from './users/connection-limit.ts';
+import { watchPresence, watchReads, watchSending, watchStale, watchUsers } from './watched-metrics.ts';
 import { type WelcomeOptions, WorkerLinks } from './worker-links.ts';
 import { WorkerReports } from './worker-reports.ts';
 
@@ -115,11 +116,11 @@ export class Hub {
       logger,
     });
     metrics.watch(bus, () => topics.followers(), registry);
-    metrics.watchStale(() => topics.stale(), registry);
-    metrics.watchUsers(connectionLimit, revocations, registry);
-    metrics.watchReads(() => requests.history.bytes, registry);
-    if (presence !== undefined) metrics.watchPresence(presence, registry);
-    metrics.watchSending(deliverer, registry);
+    watchStale(() => topics.stale(), registry);
+    watchUsers(connectionLimit, revocations, registry);
+    watchReads(() => requests.history.bytes, registry);
+    if (presence !== undefined) watchPresence(presence, registry);
+    watchSending(deliverer, registry);
     metrics.busConnected.set(bus.connected ? 1 : 0);
     this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }

@@ -1,6 +1,6 @@
-import type { Origin, Publication } from '../bus/bus.ts';
+import type { Origin, Publication } from '../bus/publication.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
-import type { LinkItem } from '../link/messages.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import { hasDocuments } from '../protocol/feed-state.ts';
 import { keepBytes } from '../protocol/kept-bytes.ts';

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusError, type Follower, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
+import type { Follower, Interest, Log, LogState } from '../bus/log.ts';
+import type { Publication } from '../bus/publication.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { ifInTime } from '../telemetry/in-time.ts';
 import type { Logger } from '../telemetry/log.ts';

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusError, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
+import type { Interest, Log, LogState } from '../bus/log.ts';
+import type { Publication } from '../bus/publication.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { type FeedName, isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusError } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
 import { Limiter } from '../bus/limiter.ts';
 import type { HubTopic } from './hub-topic.ts';
 

@@ -1,9 +1,10 @@
-import type { Bus, PublishAck } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
+import type { PublishAck } from '../bus/publication.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { EndOrder } from '../link/messages.ts';
+import type { EndOrder } from '../link/orders.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';

@@ -1,4 +1,4 @@
-import type { TopicsWanted } from '../link/messages.ts';
+import type { TopicsWanted } from '../link/reports.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import { top } from '../telemetry/top.ts';
 import type { HubTopic } from './hub-topic.ts';

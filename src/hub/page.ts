@@ -1,4 +1,5 @@
-import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
+import type { HistoryAnswer, RecoveryAnswer } from '../link/answers.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import type { PageQuestion } from '../link/questions.ts';
 import { bytesOf } from './recent-items.ts';
 

@@ -1,4 +1,5 @@
-import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { PublishAck, PublishRequest } from '../bus/publication.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';

@@ -1,4 +1,4 @@
-import type { LinkItem } from '../link/messages.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import { type ItemForm, slotOf } from '../recent/item-form.ts';
 
 /** Objects around an item's bytes, about: `loadtest/profile/hub-memory.ts` measures what all this is worth. */

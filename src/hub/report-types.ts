@@ -1,4 +1,4 @@
-import type { LaggingReport } from '../link/messages.ts';
+import type { LaggingReport } from '../link/reports.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { SeriesColumns } from './series/fields.ts';

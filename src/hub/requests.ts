@@ -1,11 +1,14 @@
-import { type Bus, BusError, type PublishAck } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
 import { messageId } from '../bus/message-id.ts';
+import type { PublishAck } from '../bus/publication.ts';
 import type { Config } from '../config/schema.ts';
 import { HookDenied } from '../hooks/denied.ts';
 import { ALLOWED } from '../hooks/outcome.ts';
 import { WaitingPublishes } from '../hooks/waiting-publishes.ts';
+import type { HistoryAnswer, RecoveryAnswer } from '../link/answers.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
+import type { ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Since } from '../recent/lives.ts';
 import type { Logger } from '../telemetry/log.ts';

@@ -1,7 +1,9 @@
-import { type Bus, BusError, type BusErrorCode, type Publication } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import { BusError, type BusErrorCode } from '../bus/bus-error.ts';
+import type { Publication } from '../bus/publication.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { LinkItem } from '../link/messages.ts';
+import type { LinkItem } from '../link/publication-message.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { type FeedName, isPattern, isWholeTopic, keyOf, topicOf } from '../protocol/feed-name.ts';
 import { hasDocuments } from '../protocol/feed-state.ts';

@@ -1,4 +1,6 @@
-import { BusError, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import { BusError } from '../bus/bus-error.ts';
+import type { Log, LogState } from '../bus/log.ts';
+import type { Publication } from '../bus/publication.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import { stateOf as kindOf } from '../protocol/feed-state.ts';

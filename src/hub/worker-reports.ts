@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { EndOrder, EndTarget, Revocation, TopicsWanted, WorkerReport, WorkerSummary } from '../link/messages.ts';
+import type { EndOrder, EndTarget, Revocation } from '../link/orders.ts';
+import type { TopicsWanted, WorkerReport, WorkerSummary } from '../link/reports.ts';
 import type { ConnectionsOverview } from './report-types.ts';
 import { type AnswerTo, type Asked, type Question, WorkerQuestions } from './worker-questions.ts';
 

@@ -1,5 +1,6 @@
 import type { HubEnd, Link, WorkerEnd } from './link.ts';
-import type { LinkItem, ToHub, ToWorker } from './messages.ts';
+import type { ToHub, ToWorker } from './messages.ts';
+import type { LinkItem } from './publication-message.ts';
 
 /** Estimated bytes of a message besides its data: its fields, and its object. */
 const OVERHEAD_BYTES = 200;

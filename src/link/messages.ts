@@ -4,16 +4,17 @@ import type { Outcome } from '../hooks/outcome.ts';
 import type { ConnectQuestion, DisconnectQuestion, SubscribeQuestion } from '../hooks/types.ts';
 import type { PresenceReport } from '../presence/tracker.ts';
 import type { PresenceChange, PresenceState } from '../presence/union.ts';
-import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
-import type { PublishedItem } from '../protocol/published-item.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
-import type { Missed } from '../recent/missed.ts';
+import type { CalledOutcome, HistoryAnswer, RecoveryAnswer } from './answers.ts';
+import type { EndOrder, EndTarget, Revocation } from './orders.ts';
+import type { LinkItem, PublicationMessage } from './publication-message.ts';
 import type { PageQuestion, RangeQuestion } from './questions.ts';
+import type { ConnectionsReport, TopicsWanted, WorkerReport, WorkerSummary } from './reports.ts';
 
 /**
  * All messages between a hub and its workers. They know one another only through these messages. `data` is always one MessagePack value, transcoded or checked
@@ -25,16 +26,6 @@ export interface Page {
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
-}
-
-/** A publication, as workers get it. */
-export type LinkItem = PublishedItem;
-
-/** Where an item is in a feed. */
-export interface FeedPlace {
-  readonly topicNumber: number;
-  /** The feed's offset just before the item; 0 for ephemeral topics. */
-  readonly prev: number;
 }
 
 /** What a worker needs to serve a topic that has just been opened or reset. */
@@ -211,22 +202,6 @@ export type ToHub =
   | ({ readonly kind: 'connections'; readonly requestId: number } & ConnectionsReport)
   | { readonly kind: 'drained' };
 
-/** What became of a call of a client: its result, as one MessagePack value, or an error of the client's handler or of the worker. */
-export type CalledOutcome =
-  | { readonly kind: 'result'; readonly data: Uint8Array }
-  | { readonly kind: 'error'; readonly code: string; readonly message: string };
-
-/** Whose connections an operator means. */
-export type EndTarget = { readonly user: string } | { readonly connectionId: string } | { readonly tokenId: string };
-
-/** Closes connections, which may come back or not; or ends their subscriptions to a topic. The reason is for clients, 123 bytes at most. */
-export type EndOrder =
-  | { readonly action: 'disconnect'; readonly target: EndTarget; readonly reason: string; readonly reconnect: boolean }
-  | { readonly action: 'unsubscribe'; readonly target: EndTarget; readonly reason: string; readonly topic: Topic };
-
-/** A token, by its `jti`; or all of a user that were issued before a time. */
-export type Revocation = { readonly tokenId: string } | { readonly user: string; readonly issuedBeforeMs: number };
-
 export interface UserConnection {
   readonly user: string;
   readonly connectionId: string;
@@ -234,128 +209,4 @@ export interface UserConnection {
   readonly connectionsMax?: number;
   /** Wall clock time at which its worker let it in. */
   readonly sinceMs: number;
-}
-
-/** The worker's topics with the most members, or the named ones. */
-export type TopicsWanted = { readonly top: number; readonly prefix?: string } | { readonly named: readonly FeedName[] };
-
-export interface ConnectionsReport {
-  readonly total: number;
-  readonly connections: readonly ConnectionReport[];
-}
-
-/** One connection, for display. */
-export interface ConnectionReport {
-  readonly connectionId: string;
-  readonly user: string | null;
-  readonly encoding: Encoding;
-  readonly connectedForMs: number;
-  readonly subscriptions: number;
-  /** Of the subscriptions, a limited number. */
-  readonly topics: readonly FeedName[];
-  readonly lagging: boolean;
-  readonly bufferedBytes: number;
-}
-
-/** A worker's state, for display. Its metrics have a part of it, too. But only a scrape may read those, because reading resets some of them. */
-export interface WorkerReport extends WorkerCounts {
-  readonly index: number;
-  readonly pid: number;
-  /** Of them, a limited number that have lagged longest, longest first. */
-  readonly longestLagging: readonly LaggingReport[];
-  /** The requested topics; empty if none were requested. */
-  readonly topics: readonly TopicReport[];
-  readonly totals: WorkerTotals;
-  readonly process: ProcessReport;
-}
-
-export interface WorkerCounts {
-  readonly connections: number;
-  readonly connectionsMax: number;
-  readonly subscriptions: number;
-  /** Connections whose sockets do not keep up now. */
-  readonly lagging: number;
-}
-
-/** Of a worker, for other nodes. */
-export interface WorkerSummary extends WorkerCounts {
-  /** Since the worker started. */
-  readonly deliveries: number;
-}
-
-/** What a process uses. */
-export interface ProcessReport {
-  readonly pid: number;
-  readonly memoryBytes: number;
-  /** CPU time since it started. */
-  readonly cpuMs: number;
-  /** The longest delay of a timer within ten seconds. */
-  readonly loopLagMs: number;
-}
-
-/** Totals since the worker started; the maps are by code. */
-export interface WorkerTotals {
-  readonly deliveries: number;
-  readonly sentBytes: number;
-  readonly messagesIn: number;
-  readonly errors: Readonly<Record<string, number>>;
-  readonly closed: Readonly<Record<string, number>>;
-  readonly refused: Readonly<Record<string, number>>;
-  /** Counts of `stentor_publish_to_socket_seconds`: up to each bound, and of all. */
-  readonly publishToSocket: readonly number[];
-}
-
-export interface LaggingReport {
-  readonly connectionId: string;
-  /** Null: anonymous. */
-  readonly user: string | null;
-  readonly laggingMs: number;
-  /** Bytes that wait in its socket. */
-  readonly bufferedBytes: number;
-  /** Topics for which it is served separately. */
-  readonly topics: number;
-}
-
-export interface TopicReport {
-  readonly topic: FeedName;
-  /** Including lagging ones. */
-  readonly members: number;
-  readonly lagging: number;
-}
-
-export interface HistoryAnswer {
-  readonly epoch: string;
-  /** The log has been read up to this offset for this topic. Later publications come live, or by another read. */
-  readonly offset: number;
-  /** Nothing between the requested position and `offset` is missing from `items` (only the latest per key, in keyed topics). */
-  readonly complete: boolean;
-  readonly more: boolean;
-  readonly items: readonly LinkItem[];
-  /** For the last publications: the offset of the last one. For what lies between two times: where it ends. */
-  readonly lastOffset?: number;
-}
-
-/** Recent publications of a topic, for all clients that reconnect to it. */
-export type RecoveryAnswer = Missed<LinkItem>;
-
-const NO_OTHERS: readonly FeedPlace[] = [];
-
-/** One publication on its way to workers. All workers get the same object, so its bytes are created once, when a socket needs them. */
-export class PublicationMessage {
-  readonly kind = 'publication';
-  readonly topicNumber: number;
-  /** The topic's offset just before this item; 0 for ephemeral topics. */
-  readonly prev: number;
-  readonly item: LinkItem;
-  /** Further feeds that it is for. */
-  readonly others: readonly FeedPlace[];
-  /** The encoded record, stored here so that it is created once for all workers. */
-  encoded: Buffer | undefined = undefined;
-
-  constructor(topicNumber: number, prev: number, item: LinkItem, others: readonly FeedPlace[] = NO_OTHERS) {
-    this.topicNumber = topicNumber;
-    this.prev = prev;
-    this.item = item;
-    this.others = others;
-  }
 }

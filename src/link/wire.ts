@@ -2,7 +2,8 @@ import { Packr } from 'msgpackr';
 import { putBytes } from '../protocol/kept-bytes.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
-import { type FeedPlace, type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
+import type { ToHub, ToWorker } from './messages.ts';
+import { type FeedPlace, type LinkItem, PublicationMessage } from './publication-message.ts';
 
 /**
  * The encoding of the link: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is no version.

@@ -1,5 +1,5 @@
 import type { Subscriptions } from '../delivery/subscriptions.ts';
-import type { EndOrder, EndTarget, Revocation } from '../link/messages.ts';
+import type { EndOrder, EndTarget, Revocation } from '../link/orders.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { addressOf, type FeedName, isPattern, topicOf } from '../protocol/feed-name.ts';
 import { matchesPattern, type Topic } from '../protocol/topic.ts';

@@ -1,4 +1,5 @@
-import type { CalledOutcome, ToWorker } from '../link/messages.ts';
+import type { CalledOutcome } from '../link/answers.ts';
+import type { ToWorker } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Connection } from './connection.ts';

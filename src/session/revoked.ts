@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { Revocation } from '../link/messages.ts';
+import type { Revocation } from '../link/orders.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Identity } from './identity.ts';
 

@@ -1,7 +1,8 @@
 import type { Receiver } from '../delivery/receiver.ts';
 import type { TopicTable } from '../delivery/topic-table.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { ConnectionReport, ConnectionsReport, EndTarget, LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
+import type { EndTarget } from '../link/orders.ts';
+import type { ConnectionReport, ConnectionsReport, LaggingReport, TopicReport, TopicsWanted } from '../link/reports.ts';
 import { type Connection, secondsNow } from '../session/connection.ts';
 import { isMeant } from '../session/endings.ts';
 import { top } from '../telemetry/top.ts';

@@ -1,6 +1,7 @@
 import type { Delivery } from '../delivery/delivery.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { ToWorker, WorkerCounts } from '../link/messages.ts';
+import type { ToWorker } from '../link/messages.ts';
+import type { WorkerCounts } from '../link/reports.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Connections } from '../session/connections.ts';
 import { type LoopLag, processFigures } from '../telemetry/loop-lag.ts';
@@ -32,24 +33,24 @@ export class Reporter {
     const { metrics, delivery, authenticator, connections, server, link } = this.#options;
     const { slowConsumers, hub } = delivery;
     const { inFlight, unread } = connections.bytes;
-    metrics.subscriptions.set(this.#countSubscriptions());
-    metrics.lagging.set(slowConsumers.count);
-    metrics.starting.set(slowConsumers.startingCount);
-    metrics.answerBytes.set(hub.answers.bytes);
-    metrics.answersWaiting.set(hub.answers.waiting);
-    metrics.jwksAgeSeconds.set(authenticator.keySetAgeMs / 1000);
-    metrics.commandBytesInFlight.set(inFlight);
-    metrics.unreadBytes.set(unread);
-    metrics.handshakes.set(server.handshakes.count);
-    metrics.streams.set(server.streams);
-    metrics.requestsInFlight.set(server.requests.count);
-    metrics.requestBytesInFlight.set(server.requests.bytes);
-    metrics.acceptPaused.set(server.handshakes.isPaused ? 1 : 0);
+    metrics.delivery.subscriptions.set(this.#countSubscriptions());
+    metrics.delivery.lagging.set(slowConsumers.count);
+    metrics.delivery.starting.set(slowConsumers.startingCount);
+    metrics.delivery.answerBytes.set(hub.answers.bytes);
+    metrics.delivery.answersWaiting.set(hub.answers.waiting);
+    metrics.session.jwksAgeSeconds.set(authenticator.keySetAgeMs / 1000);
+    metrics.session.commandBytesInFlight.set(inFlight);
+    metrics.session.unreadBytes.set(unread);
+    metrics.transport.handshakes.set(server.handshakes.count);
+    metrics.transport.streams.set(server.streams);
+    metrics.transport.requestsInFlight.set(server.requests.count);
+    metrics.transport.requestBytesInFlight.set(server.requests.bytes);
+    metrics.transport.acceptPaused.set(server.handshakes.isPaused ? 1 : 0);
     link.send({ kind: 'metrics', requestId, metrics: await metrics.registry.getMetricsAsJSON() });
   }
 
   sendSummary(requestId: number): void {
-    this.#options.link.send({ kind: 'summary', requestId, ...this.#counts(), deliveries: this.#options.metrics.deliveredItems });
+    this.#options.link.send({ kind: 'summary', requestId, ...this.#counts(), deliveries: this.#options.metrics.delivery.deliveredItems });
   }
 
   async sendReport({ requestId, topics: wanted }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {

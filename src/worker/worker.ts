@@ -57,16 +57,16 @@ export class Worker {
     this.#metrics = metrics;
     this.#authenticator = authenticator;
     const dynamicPages = visitorSecret === undefined ? [] : [visitorTokenPage(visitorSecret, config.auth)];
-    this.#server = new WebSocketServer({ config, uws, tls, pages, dynamicPages, metrics, logger });
+    this.#server = new WebSocketServer({ config, uws, tls, pages, dynamicPages, metrics: metrics.transport, logger });
     const { connectionsMax } = this.#server;
-    metrics.connectionsMax.set(connectionsMax);
+    metrics.transport.connectionsMax.set(connectionsMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
     this.#delivery = new Delivery({
       config,
       link,
       publish: this.#server.publish,
       receiverOf: (connectionId) => this.#connections.find(connectionId)?.receiver,
-      metrics,
+      metrics: metrics.delivery,
       onWorkerMessage: (message) => this.#receiveOther(message),
       onBug,
     });
@@ -86,7 +86,7 @@ export class Worker {
           metrics: () => new HookMetrics('stentor_hook_module_seconds', metrics.registry, logger),
           ...ends,
         }),
-      metrics,
+      metrics: metrics.session,
       logger,
       whyUnavailable: () => this.#whyUnavailable(),
       onOpened: (connection) => this.#busWatch.opened(connection),
@@ -113,7 +113,7 @@ export class Worker {
     const uws = await loadUws({ headerBytesMax: welcome.config.tuning.connections.headerBytesMax });
     const metrics = new WorkerMetrics(welcome.workerIndex);
     const auth = { ...welcome.config.auth, ...welcome.config.tuning.auth };
-    const authenticator = await Authenticator.create({ auth, logger, onFetch: (result) => metrics.jwksFetches.inc({ result }) });
+    const authenticator = await Authenticator.create({ auth, logger, onFetch: (result) => metrics.session.jwksFetches.inc({ result }) });
     const hookModules = await loadHookModules(welcome.config);
     const worker = new Worker(welcome, link, { uws, authenticator, hookModules, metrics }, logger);
     worker.#start();

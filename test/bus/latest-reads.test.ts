@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BusError, type Publication } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
 import type { LatestAnswer } from '../../src/bus/nats/latest-read.ts';
 import { LatestReads } from '../../src/bus/nats/latest-reads.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 
 const TOGETHER_MAX = 256;
 const TOGETHER_MIN = 4;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../../src/bus/bus.ts';
 import { type Entry, EntryQueue, type LiveEntry } from '../../src/bus/memory/entry-queue.ts';
 import { NamespaceStore } from '../../src/bus/memory/namespace-store.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { parseKey, parseTopic, type Topic } from '../../src/protocol/topic.ts';

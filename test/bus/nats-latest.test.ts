@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { connect as natsConnect } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Bus, Publication } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
 import { createBus } from '../../src/bus/create-bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { parseTopic, type Topic } from '../../src/protocol/topic.ts';
 import { natsServerBinaries } from '../support/nats-binary.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';

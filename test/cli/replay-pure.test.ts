@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PublishAck } from '../../src/bus/bus.ts';
+import type { PublishAck } from '../../src/bus/publication.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { parseSettings, positiveInteger, positiveNumber, topicArgument } from '../../src/cli/options.ts';
 import type { OutgoingPublication, Publisher } from '../../src/cli/publisher.ts';

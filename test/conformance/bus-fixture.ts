@@ -1,4 +1,5 @@
-import type { Bus, PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
+import type { PublishAck, PublishRequest } from '../../src/bus/publication.ts';
 import { parseKey, parseTopic, type Topic } from '../../src/protocol/topic.ts';
 
 /** What a bus implementation brings for the suite to run on it. */

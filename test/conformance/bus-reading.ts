@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../../src/bus/bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { oneKeyOf, parseFeedName } from '../../src/protocol/feed-name.ts';
 import { parseKey, type Topic } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/publications.ts';

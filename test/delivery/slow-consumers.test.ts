@@ -11,8 +11,8 @@ import type { Lagging } from '../../src/delivery/subscription.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { VariantOptions } from '../../src/fanout/variant.ts';
+import type { HistoryAnswer } from '../../src/link/answers.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { EPOCH, feed, JSON_VARIANT, key, recentOf, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
@@ -27,7 +27,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
   const memberships = new Memberships(250, nativeMembersMin);
   const bugs: Error[] = [];
   const clock = { tick: 1 };
-  const metrics = new WorkerMetrics(0);
+  const metrics = new WorkerMetrics(0).delivery;
   const hub = { read: answer } as unknown as HubClient;
   const slowConsumers = new SlowConsumers({
     config,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { LinkItem } from '../../src/link/messages.ts';
+import type { LinkItem } from '../../src/link/publication-message.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { key, source } from '../support/fanout-fixtures.ts';
 import { type FakeClient, TestWorker } from '../support/test-worker.ts';

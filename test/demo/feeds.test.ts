@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import type { Bus, PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
+import type { PublishAck, PublishRequest } from '../../src/bus/publication.ts';
 import { startDemoFeeds } from '../../src/demo/feeds.ts';
 import { type MatchEvent, matchEvents } from '../../src/demo/match.ts';
 import { pick, seededRandom } from '../../src/demo/random.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BusError, type BusErrorCode } from '../../src/bus/bus.ts';
+import { BusError, type BusErrorCode } from '../../src/bus/bus-error.ts';
 import { codeOf, textForClient } from '../../src/hub/failure.ts';
 import { ProtocolError } from '../../src/protocol/errors.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nodeFigures, summaryOf } from '../../src/hub/figures.ts';
-import type { WorkerReport } from '../../src/link/messages.ts';
+import type { WorkerReport } from '../../src/link/reports.ts';
 
 function report(index: number, changes: Partial<WorkerReport> = {}): WorkerReport {
   return {

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BusError } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { History } from '../../src/hub/history.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../../src/bus/bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { toLinkItem } from '../../src/hub/link-item.ts';
 import { keepBytes } from '../../src/protocol/kept-bytes.ts';

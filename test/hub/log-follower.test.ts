@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BusError } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
 import { LogFollower } from '../../src/hub/log-follower.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { ManualLog } from '../support/manual-log.ts';

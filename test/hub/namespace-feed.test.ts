@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BusError } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubTopic, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
 import { toLinkItem } from '../../src/hub/link-item.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { BusError } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { TestHub } from '../support/test-hub.ts';

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { BusError, type PublishAck, type PublishRequest } from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
+import type { PublishAck, PublishRequest } from '../../src/bus/publication.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
 import { Publisher } from '../../src/hub/publisher.ts';

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
-import { BusError, type BusErrorCode, type Publication } from '../../src/bus/bus.ts';
+import { BusError, type BusErrorCode } from '../../src/bus/bus-error.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
 import { TopicRegistry } from '../../src/hub/topic-registry.ts';

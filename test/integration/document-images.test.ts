@@ -1,7 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Publication } from '../../src/bus/bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { encodeImage, type Image } from '../../src/hub/documents/image.ts';
 import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
+import type { ToHub, ToWorker } from '../../src/link/messages.ts';
+import { PublicationMessage } from '../../src/link/publication-message.ts';
 import { encodeRecord, RECORD_BYTES_MAX, RecordReader } from '../../src/link/wire.ts';
 import { toBuffer } from '../../src/protocol/kept-bytes.ts';
 import { linkMessages } from '../support/link-messages.ts';

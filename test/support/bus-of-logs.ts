@@ -1,4 +1,5 @@
-import type { Bus, Log } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
+import type { Log } from '../../src/bus/log.ts';
 
 /** A bus that is always connected, has these logs, and tells nothing to other nodes. */
 export function busOfLogs(log: (namespace: string) => Log): Bus {

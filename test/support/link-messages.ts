@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
+import type { ToHub, ToWorker } from '../../src/link/messages.ts';
+import { type LinkItem, PublicationMessage } from '../../src/link/publication-message.ts';
 import { keepBytes } from '../../src/protocol/kept-bytes.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { anyKey } from './keys.ts';

@@ -1,5 +1,6 @@
-import type { ReadRange, ReadResult, ScanRange, ScanResult } from '../../src/bus/bus.ts';
-import { BusError, type BusErrorCode, type Follower, type Interest, type Log, type LogState, type Publication } from '../../src/bus/bus.ts';
+import { BusError, type BusErrorCode } from '../../src/bus/bus-error.ts';
+import type { Follower, Interest, Log, LogState, ReadRange, ReadResult, ScanRange, ScanResult } from '../../src/bus/log.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 
 /**

@@ -1,5 +1,6 @@
-import type { Bus, PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
 import { createBus } from '../../src/bus/create-bus.ts';
+import type { PublishAck, PublishRequest } from '../../src/bus/publication.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type DemoOptions, type RunningNode, startNodeOn } from '../../src/node.ts';
 import { parseKey, parseTopic } from '../../src/protocol/topic.ts';

@@ -1,4 +1,4 @@
-import type { Publication } from '../../src/bus/bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 
 const WAIT_MS = 30_000;
 

@@ -1,18 +1,10 @@
-import {
-  BusError,
-  type Follower,
-  type Log,
-  type LogState,
-  type Publication,
-  type ReadRange,
-  type ReadResult,
-  type ScanRange,
-  type ScanResult,
-} from '../../src/bus/bus.ts';
+import { BusError } from '../../src/bus/bus-error.ts';
+import type { Follower, Log, LogState, ReadRange, ReadResult, ScanRange, ScanResult } from '../../src/bus/log.ts';
 import type { Anchor } from '../../src/bus/nats/epoch.ts';
 import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
 import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
 import { FollowerCore, type Leg, type LogBounds } from '../../src/bus/nats/follower-core.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import type { Tags } from '../../src/protocol/tags.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 

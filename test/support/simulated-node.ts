@@ -182,7 +182,7 @@ export class SimulatedNode {
         for (const socket of this.#shards.get(shard) ?? []) socket.send(frame);
       },
       receiverOf: (id) => this.clients.find(({ receiver }) => receiver?.id === id)?.receiver,
-      metrics: new WorkerMetrics(0),
+      metrics: new WorkerMetrics(0).delivery,
       onWorkerMessage: () => undefined,
       onBug: (error) => {
         throw error;

@@ -2,7 +2,8 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
+import type { ToHub, ToWorker } from '../../src/link/messages.ts';
+import { type LinkItem, PublicationMessage } from '../../src/link/publication-message.ts';
 import type { Encoding } from '../../src/protocol/codec.ts';
 import { CODECS } from '../../src/protocol/codecs.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
@@ -112,7 +113,7 @@ export class TestWorker {
       link: workerEnd,
       publish: (shard, frame) => void this.published.push({ shard, frame }),
       receiverOf: (id) => this.connections.find(id)?.receiver,
-      metrics,
+      metrics: metrics.delivery,
       onWorkerMessage: () => undefined,
       onBug,
     });
@@ -123,7 +124,7 @@ export class TestWorker {
       connectionsMax: 100,
       delivery: this.delivery,
       authenticator,
-      metrics,
+      metrics: metrics.session,
       logger: createLogger(config.log),
       whyUnavailable: () => undefined,
       onOpened: () => undefined,

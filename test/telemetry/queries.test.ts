@@ -59,7 +59,10 @@ function declaredLabels(name: string): string[] | undefined {
   if (/^stentor_hook(_module)?_seconds$/.test(family)) return labelsIn(read('src/telemetry/hook-metrics.ts'));
   for (const file of [
     'src/hub/hub-metrics.ts',
-    'src/worker/worker-metrics.ts',
+    'src/hub/watched-metrics.ts',
+    'src/worker/metrics/delivery.ts',
+    'src/worker/metrics/session.ts',
+    'src/worker/metrics/transport.ts',
     'src/hub/certificates.ts',
     'src/telemetry/hook-metrics.ts',
     'src/hub/sanitizing/sanitizer-metrics.ts',

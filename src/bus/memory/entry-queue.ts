@@ -1,4 +1,4 @@
-import type { Publication } from '../bus.ts';
+import type { Publication } from '../publication.ts';
 
 /** A publication in the memory bus. One entry is in several queues at the same time. Removing it empties it, and each queue is told. */
 export interface Entry {

@@ -5,22 +5,14 @@ import { type FeedName, isPattern, oneKeyOf } from '../../protocol/feed-name.ts'
 import { hasDocuments } from '../../protocol/feed-state.ts';
 import { matchesPattern, namespaceOf } from '../../protocol/topic.ts';
 import { inTime } from '../../telemetry/in-time.ts';
-import {
-  type Bus,
-  type BusCounters,
-  BusError,
-  type ChannelReceiver,
-  type Listener,
-  type Log,
-  type Publication,
-  type PublishAck,
-  type PublishRequest,
-  type TopicReceiver,
-} from '../bus.ts';
+import type { Bus, BusCounters, ChannelReceiver, Listener, TopicReceiver } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
+import type { Log } from '../log.ts';
 import { payloadBytes } from '../payload-bytes.ts';
+import type { Publication, PublishAck, PublishRequest } from '../publication.ts';
 import type { CallAnswer, CallQuestion, IncomingRequest, OutgoingRequest } from '../requests.ts';
 import { Channels } from './channels.ts';
 import type { MemoryFollower } from './memory-follower.ts';

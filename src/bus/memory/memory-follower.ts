@@ -1,5 +1,7 @@
-import { BusError, type Follower, type Publication } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { deliver } from '../deliver.ts';
+import type { Follower } from '../log.ts';
+import type { Publication } from '../publication.ts';
 import { isImage } from './memory-images.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 

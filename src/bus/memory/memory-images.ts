@@ -1,6 +1,7 @@
 import type { Topic } from '../../protocol/topic.ts';
-import { BusError, type Publication } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { ImageStore, StoredImage } from '../image-store.ts';
+import type { Publication } from '../publication.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
 /** No topic begins like this. */

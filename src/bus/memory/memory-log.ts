@@ -1,16 +1,8 @@
 import type { FeedName } from '../../protocol/feed-name.ts';
-import {
-  BusError,
-  type Follower,
-  type Log,
-  type LogState,
-  type Publication,
-  type ReadRange,
-  type ReadResult,
-  type ScanRange,
-  type ScanResult,
-} from '../bus.ts';
+import { BusError } from '../bus-error.ts';
+import type { Follower, Log, LogState, ReadRange, ReadResult, ScanRange, ScanResult } from '../log.ts';
 import { newestWithin } from '../newest-within.ts';
+import type { Publication } from '../publication.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
 import type { MemoryImages } from './memory-images.ts';
 import type { NamespaceStore } from './namespace-store.ts';

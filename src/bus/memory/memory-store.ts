@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.ts';
-import type { Publication } from '../bus.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
+import type { Publication } from '../publication.ts';
 import { DedupeWindow } from './dedupe-window.ts';
 import { NamespaceStore } from './namespace-store.ts';
 

@@ -1,7 +1,8 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern, keyOf, topicOf } from '../../protocol/feed-name.ts';
 import { matchesPattern, type Topic } from '../../protocol/topic.ts';
-import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import type { ReadRange, ReadResult } from '../log.ts';
+import type { Publication } from '../publication.ts';
 import { hasOneSubject } from '../subjects.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
 import { TopicIndex } from './topic-index.ts';

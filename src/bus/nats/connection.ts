@@ -8,7 +8,7 @@ import {
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { inTime } from '../../telemetry/in-time.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { askWhyAway, reasonOf } from './away-reason.ts';
 import { connectDirectly, readDirectly } from './direct-transport.ts';
 import { DEFAULT_NAMES, type NatsNames } from './names.ts';

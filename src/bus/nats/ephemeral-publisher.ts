@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { Connection } from './connection.ts';
 import { type Denied, describeDenied } from './permissions.ts';
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamInfo } from '@nats-io/jetstream';
-import type { BusNotice, Predecessor } from '../bus.ts';
+import type { BusNotice } from '../bus.ts';
+import type { Predecessor } from '../log.ts';
 import { type Anchor, compareWith, decideEpoch, type EpochEntry, type Evidence, epochOf, type LogEnd } from './epoch.ts';
 import type { EpochStore, StoredEpoch } from './epoch-store.ts';
 import { predecessorsOf } from './lineage.ts';

@@ -2,7 +2,7 @@ import { type JetStreamManagerOptions, jetstream, StorageType } from '@nats-io/j
 import { type KV, Kvm } from '@nats-io/kv';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { Connection } from './connection.ts';
 import type { EpochEntry } from './epoch.ts';
 import { isStreamNotFound, isWrongLastSequence, unreachable } from './errors.ts';

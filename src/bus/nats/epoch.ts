@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Predecessor } from '../bus.ts';
+import type { Predecessor } from '../log.ts';
 
 /** A publication that was seen in a log. While the log still has it at this offset, the log is the same. */
 export interface Anchor {

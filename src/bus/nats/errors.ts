@@ -1,6 +1,6 @@
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { ClosedConnectionError, NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { DisconnectedError } from './connection.ts';
 import { DEFAULT_NAMES } from './names.ts';
 import { deniedIn, describeDenied } from './permissions.ts';

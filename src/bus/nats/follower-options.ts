@@ -1,5 +1,8 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
-import type { BusCounters, BusError, Interest, Publication } from '../bus.ts';
+import type { BusCounters } from '../bus.ts';
+import type { BusError } from '../bus-error.ts';
+import type { Interest } from '../log.ts';
+import type { Publication } from '../publication.ts';
 import type { Connection } from './connection.ts';
 import type { InterestBounds } from './interest-judge.ts';
 import type { PublicationReader } from './publication-reader.ts';

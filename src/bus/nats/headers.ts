@@ -2,7 +2,7 @@ import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
 import { isTag, TAGS_MAX, type Tags } from '../../protocol/tags.ts';
 import { TIME_MS_MAX } from '../../protocol/time-range.ts';
-import type { Origin, PublishRequest } from '../bus.ts';
+import type { Origin, PublishRequest } from '../publication.ts';
 import type { CallQuestion, IncomingRequest, OutgoingRequest, RequestAnswer, ServiceError } from '../requests.ts';
 import { subjectOf } from '../subjects.ts';
 import type { OriginSignatures } from './origin-signatures.ts';

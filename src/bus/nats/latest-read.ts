@@ -1,5 +1,5 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { Publication } from '../bus.ts';
+import type { Publication } from '../publication.ts';
 import type { Connection } from './connection.ts';
 import type { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';

@@ -1,4 +1,4 @@
-import type { Publication } from '../bus.ts';
+import type { Publication } from '../publication.ts';
 import { type LatestAnswer, UNKNOWN } from './latest-read.ts';
 
 /** Subjects of one request. A server answers with 1,024 messages at most. */

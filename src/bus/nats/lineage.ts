@@ -1,4 +1,4 @@
-import type { Predecessor } from '../bus.ts';
+import type { Predecessor } from '../log.ts';
 import { type EpochEntry, type Evidence, epochOf } from './epoch.ts';
 
 /** Maximum number of earlier epochs that a new one continues. Older ones are forgotten: their clients start over. */

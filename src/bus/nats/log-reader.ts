@@ -1,8 +1,9 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern } from '../../protocol/feed-name.ts';
-import type { Publication, ReadRange, ReadResult, ScanRange, ScanResult } from '../bus.ts';
+import type { ReadRange, ReadResult, ScanRange, ScanResult } from '../log.ts';
 import { newestWithin } from '../newest-within.ts';
+import type { Publication } from '../publication.ts';
 import { filterOf, hasOneSubject, subjectOf } from '../subjects.ts';
 import { isAnchored, provenOfMany } from './anchor.ts';
 import type { Connection } from './connection.ts';

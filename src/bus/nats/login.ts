@@ -7,7 +7,7 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import type { Config } from '../../config/schema.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { parseServers } from './servers.ts';
 
 type NatsConfig = Config['nats'];

@@ -1,6 +1,6 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { differenceOf, type StreamDifference, streamConfigOf } from './stream-config.ts';
 
 /** Fields that a mirror must share with its origin: everything that the log's guarantees need, except its source. */

@@ -3,7 +3,7 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import { hasDocuments } from '../../protocol/feed-state.ts';
 import type { Topic } from '../../protocol/topic.ts';
-import type { Interest } from '../bus.ts';
+import type { Interest } from '../log.ts';
 import { filterOf, imageSubjectOf } from '../subjects.ts';
 import type { Consumption } from './consumption.ts';
 import type { Anchor } from './epoch.ts';

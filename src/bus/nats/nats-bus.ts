@@ -4,22 +4,13 @@ import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
 import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
 import { ifInTime } from '../../telemetry/in-time.ts';
-import {
-  type Bus,
-  type BusCounters,
-  BusError,
-  type BusNotice,
-  type ChannelReceiver,
-  type FaultCount,
-  type Listener,
-  type Log,
-  type PublishAck,
-  type PublishRequest,
-  type TopicReceiver,
-} from '../bus.ts';
+import type { Bus, BusCounters, BusNotice, ChannelReceiver, FaultCount, Listener, TopicReceiver } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
+import type { Log } from '../log.ts';
 import { payloadBytes } from '../payload-bytes.ts';
+import type { PublishAck, PublishRequest } from '../publication.ts';
 import type { CallAnswer, CallQuestion, IncomingRequest, OutgoingRequest } from '../requests.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import {

@@ -2,21 +2,11 @@ import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
 import { hasDocuments } from '../../protocol/feed-state.ts';
-import {
-  type BusCounters,
-  BusError,
-  type BusNotice,
-  type Follower,
-  type Interest,
-  type Log,
-  type LogState,
-  type Publication,
-  type ReadRange,
-  type ReadResult,
-  type ScanRange,
-  type ScanResult,
-} from '../bus.ts';
+import type { BusCounters, BusNotice } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import type { Limiter } from '../limiter.ts';
+import type { Follower, Interest, Log, LogState, ReadRange, ReadResult, ScanRange, ScanResult } from '../log.ts';
+import type { Publication } from '../publication.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { filterOf, streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';

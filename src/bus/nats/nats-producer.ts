@@ -1,7 +1,9 @@
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { BusError, type BusNotice, type PublishAck, type PublishRequest } from '../bus.ts';
+import type { BusNotice } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { checkAddress } from '../check-address.ts';
+import type { PublishAck, PublishRequest } from '../publication.ts';
 import { streamNameOf, subjectOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';

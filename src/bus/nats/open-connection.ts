@@ -1,4 +1,5 @@
-import { BusError, type BusNotice } from '../bus.ts';
+import type { BusNotice } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
 import { namesOf } from './names.ts';

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Topic } from '../../protocol/topic.ts';
-import type { Publication } from '../bus.ts';
 import type { StoredImage } from '../image-store.ts';
+import type { Publication } from '../publication.ts';
 import { type Address, imageTopicOf, isImageSubject, parseSubject, type SubjectFault, type SubjectOptions } from '../subjects.ts';
 import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';

@@ -4,7 +4,7 @@ import type { Msg } from '@nats-io/transport-node';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { inTime } from '../../telemetry/in-time.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { keptKey, type RevocationStore, type StoredRevocation, widest } from '../revocation-store.ts';
 import { readBucket } from './bucket-read.ts';
 import type { Connection } from './connection.ts';

@@ -1,4 +1,4 @@
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 
 /** Named ephemeral consumers and direct gets were introduced in 2.9. */
 const OLDEST = [2, 9] as const;

@@ -1,5 +1,5 @@
 import type { StoredMsg } from '@nats-io/jetstream';
-import type { Publication } from '../bus.ts';
+import type { Publication } from '../publication.ts';
 import type { PublicationReader } from './publication-reader.ts';
 
 /** A single message from the log. Its time is text with up to nine decimals. */

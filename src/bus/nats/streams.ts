@@ -1,6 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
-import { BusError } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { failureOf, isStreamNotFound, unreachable } from './errors.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PublishAck } from '../../bus/bus.ts';
+import type { PublishAck } from '../../bus/publication.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Publisher } from '../publisher.ts';
 import { Pace } from './pace.ts';

@@ -1,7 +1,9 @@
-import { BusError, type Log, type Publication } from '../../bus/bus.ts';
+import { BusError } from '../../bus/bus-error.ts';
 import { Limiter } from '../../bus/limiter.ts';
+import type { Log } from '../../bus/log.ts';
+import type { Publication } from '../../bus/publication.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
-import type { LinkItem } from '../../link/messages.ts';
+import type { LinkItem } from '../../link/publication-message.ts';
 import { toBuffer } from '../../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Topic } from '../../protocol/topic.ts';

@@ -1,6 +1,6 @@
-import type { Log } from '../../bus/bus.ts';
 import type { StoredImage } from '../../bus/image-store.ts';
 import { Limiter } from '../../bus/limiter.ts';
+import type { Log } from '../../bus/log.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Key, Topic } from '../../protocol/topic.ts';
 import { toLinkItem } from '../link-item.ts';

@@ -2,7 +2,7 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import { type DocumentBounds, documentProblem, patchProblem } from '../../document/bounds.ts';
 import { Fold } from '../../document/fold.ts';
 import { sizeOf } from '../../document/size.ts';
-import type { LinkItem } from '../../link/messages.ts';
+import type { LinkItem } from '../../link/publication-message.ts';
 import { keepBytes, toBuffer } from '../../protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Latest } from '../../recent/latest.ts';

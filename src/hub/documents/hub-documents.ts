@@ -1,6 +1,6 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { DocumentBounds } from '../../document/bounds.ts';
-import type { LinkItem } from '../../link/messages.ts';
+import type { LinkItem } from '../../link/publication-message.ts';
 import { toBuffer } from '../../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Key } from '../../protocol/topic.ts';

@@ -1,5 +1,5 @@
-import type { LogState } from '../../bus/bus.ts';
 import type { ImageStore, StoredImage } from '../../bus/image-store.ts';
+import type { LogState } from '../../bus/log.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import { ifInTime } from '../../telemetry/in-time.ts';

@@ -1,9 +1,9 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { LogState } from '../../bus/bus.ts';
 import type { StoredImage } from '../../bus/image-store.ts';
+import type { LogState } from '../../bus/log.ts';
 import type { DocumentBounds } from '../../document/bounds.ts';
-import type { LinkItem } from '../../link/messages.ts';
+import type { LinkItem } from '../../link/publication-message.ts';
 import { keepBytes } from '../../protocol/kept-bytes.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { unpackChecked } from '../../protocol/unpack-checked.ts';

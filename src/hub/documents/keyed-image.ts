@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { StoredImage } from '../../bus/image-store.ts';
-import type { LinkItem } from '../../link/messages.ts';
+import type { LinkItem } from '../../link/publication-message.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Key } from '../../protocol/topic.ts';
 import { unpackChecked } from '../../protocol/unpack-checked.ts';

@@ -1,6 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
 import type { Config } from '../../config/schema.ts';
-import type { EndOrder } from '../../link/messages.ts';
+import type { EndOrder } from '../../link/orders.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { OnceASecond } from '../../telemetry/once-a-second.ts';

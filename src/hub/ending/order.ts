@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { EndOrder, EndTarget, Revocation } from '../../link/messages.ts';
+import type { EndOrder, EndTarget, Revocation } from '../../link/orders.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { parseTopic } from '../../protocol/topic.ts';
 import { toWellFormed } from '../../protocol/utf8.ts';

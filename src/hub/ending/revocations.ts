@@ -2,7 +2,7 @@ import type { Bus } from '../../bus/bus.ts';
 import { keptKey } from '../../bus/revocation-store.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubEnd } from '../../link/link.ts';
-import type { Revocation } from '../../link/messages.ts';
+import type { Revocation } from '../../link/orders.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { toProtocolError } from '../failure.ts';

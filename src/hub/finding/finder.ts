@@ -1,6 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
 import type { Config } from '../../config/schema.ts';
-import type { EndTarget } from '../../link/messages.ts';
+import type { EndTarget } from '../../link/orders.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { NodeAnswers, type OtherNode } from '../node-answers.ts';

@@ -1,8 +1,9 @@
 import type { Bus } from '../../bus/bus.ts';
 import type { IncomingRequest, RequestAnswer, ServiceError } from '../../bus/requests.ts';
 import type { Config } from '../../config/schema.ts';
+import type { CalledOutcome } from '../../link/answers.ts';
 import type { HubEnd } from '../../link/link.ts';
-import type { CalledOutcome, ToHub } from '../../link/messages.ts';
+import type { ToHub } from '../../link/messages.ts';
 import { type ErrorCode, ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Logger } from '../../telemetry/log.ts';

@@ -1,5 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
-import { BusError } from '../../bus/bus.ts';
+import { BusError } from '../../bus/bus-error.ts';
 import type { RequestAddress } from '../../bus/channel.ts';
 import type { CallAnswer } from '../../bus/requests.ts';
 import { namespaceOptions } from '../../config/namespaces.ts';

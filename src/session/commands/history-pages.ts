@@ -2,7 +2,7 @@ import type { HubClient } from '../../delivery/hub-client.ts';
 import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
 import type { Selection } from '../../fanout/selection.ts';
-import type { HistoryAnswer } from '../../link/messages.ts';
+import type { HistoryAnswer } from '../../link/answers.ts';
 import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { isByTime } from '../../protocol/time-range.ts';

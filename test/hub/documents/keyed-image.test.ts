@@ -8,7 +8,7 @@ import {
   type KeyedImage,
   partOf,
 } from '../../../src/hub/documents/keyed-image.ts';
-import type { LinkItem } from '../../../src/link/messages.ts';
+import type { LinkItem } from '../../../src/link/publication-message.ts';
 import { type KeptBytes, toBuffer } from '../../../src/protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 import { parseKey } from '../../../src/protocol/topic.ts';

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BusError } from '../../../src/bus/bus.ts';
+import { BusError } from '../../../src/bus/bus-error.ts';
 import { Revocations } from '../../../src/hub/ending/revocations.ts';
-import type { Revocation, ToWorker } from '../../../src/link/messages.ts';
+import type { ToWorker } from '../../../src/link/messages.ts';
+import type { Revocation } from '../../../src/link/orders.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 
 describe('The revocations that a hub knows', () => {

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { BusError } from '../../../src/bus/bus.ts';
+import { BusError } from '../../../src/bus/bus-error.ts';
 import type { CallAnswer, CallQuestion } from '../../../src/bus/requests.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { SubscribeQuestion } from '../../../src/hooks/types.ts';
