@@ -5,9 +5,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/seed-each-test.ts'],
-    // Real servers and processes on two shared cores: generous, since a test waits for events and fails by assertion, not by clock.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Real servers and processes on two shared cores: generous, since a test waits for events and fails by assertion, not by clock. One wait takes 30 s at
+    // most, and a test has several.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
     restoreMocks: true,
   },

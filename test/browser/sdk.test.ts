@@ -43,7 +43,7 @@ describe.runIf(chromium !== undefined)('the SDK, in a browser, on a page whose p
         expect(error).toBeUndefined();
         expect(complaints).toEqual([]);
       },
-      60_000 + cuts * 500,
+      120_000 + cuts * 500,
     );
   }
 });

@@ -26,8 +26,13 @@ describe.runIf(chromium !== undefined)('the demo page of a node whose worker is 
     const state = (pattern: RegExp) => page.locator('#state', { hasText: pattern }).waitFor({ state: 'attached' });
     await state(/^connected$/);
     await page.locator('#quotes', { hasText: /\d\.\d\d/ }).waitFor({ state: 'attached' });
+    // Looked for in every frame: the new worker may be there soon.
+    const lost = page.waitForFunction(() => {
+      const { document } = globalThis as unknown as { document: { querySelector(selector: string): { textContent: string } } };
+      return document.querySelector('#state').textContent.trim() !== 'connected';
+    });
     process.kill(node.workerPids[0] as number, 'SIGKILL');
-    await page.locator('#state', { hasNotText: /^connected$/ }).waitFor({ state: 'attached' });
+    await lost;
     await state(/^connected$/);
     const quotes = await page.locator('#quotes').textContent();
     await until('other quotes', async () => (await page.locator('#quotes').textContent()) !== quotes);

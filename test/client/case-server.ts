@@ -27,8 +27,8 @@ export interface CaseServerCommands {
   /** Connections that the proxy has taken so far, and that are open. */
   connections(): { accepted: number; open: number };
   token(options?: TokenOptions): string;
-  /** Answers calls of `method` so many milliseconds later with what it was asked. */
-  serve(method: string, answerAfterMs: number): void;
+  /** Answers calls of `method` with what it was asked, or never. */
+  serve(method: string, answers: boolean): void;
   /** Ends the node, and starts another in its place, whose log is empty. */
   restart(): void;
   /** Everything is as it was at first; topics keep what they have. */
@@ -69,6 +69,8 @@ export class CaseServer {
   readonly #script: () => string;
   #feedTimer: NodeJS.Timeout | undefined;
   #published = 0;
+  /** Counts the ends of random cuts: a case that fails leaves none to the next. */
+  #cutting = 0;
   #stopServing: (() => void)[] = [];
 
   private constructor(node: TestNode, proxy: TestProxy, http: Server, script: () => string) {
@@ -121,9 +123,9 @@ export class CaseServer {
     },
     connections: () => ({ accepted: this.proxy.accepted, open: this.proxy.open }),
     token: (options) => tokenOf(options),
-    serve: (method, answerAfterMs) => {
+    serve: (method, answers) => {
       const bus = this.#node.bus as MemoryBus;
-      this.#stopServing.push(bus.serve(method, (data) => new Promise((resolve) => setTimeout(() => resolve(data), answerAfterMs))));
+      this.#stopServing.push(bus.serve(method, (data) => (answers ? data : new Promise(() => undefined))));
     },
     restart: async () => {
       const old = this.#node;
@@ -133,6 +135,7 @@ export class CaseServer {
       await stopped;
     },
     reset: () => {
+      this.#cutting++;
       clearInterval(this.#feedTimer);
       for (const stop of this.#stopServing.splice(0)) stop();
       this.proxy.reset();
@@ -165,11 +168,13 @@ export class CaseServer {
 
   async #randomCuts({ count, liveMsMax, stallMs }: Parameters<CaseServerCommands['randomCuts']>[0]): Promise<number> {
     const { proxy } = this;
+    const turn = ++this.#cutting;
     let cuts = 0;
     while (cuts < count) {
       proxy.delayMs = chance(0.2) ? Math.ceil(Math.random() * 10) : 0;
       proxy.sliceBytesMax = chance(0.3) ? Math.ceil(Math.random() * 100) : 0;
-      await this.#untilOpen();
+      await this.#untilOpen(turn);
+      if (turn !== this.#cutting) return cuts;
       const luck = Math.random();
       if (luck < 0.5) {
         // In the middle of a frame: of the handshake, of what is recovered, of the stream.
@@ -201,8 +206,8 @@ export class CaseServer {
     while (proxy.bytesDown < end && performance.now() < deadlineMs) await sleep(1);
   }
 
-  async #untilOpen(): Promise<void> {
-    while (this.proxy.open === 0) await sleep(1);
+  async #untilOpen(turn: number): Promise<void> {
+    while (this.proxy.open === 0 && turn === this.#cutting) await sleep(1);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

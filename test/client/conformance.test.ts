@@ -17,7 +17,7 @@ describe('the SDK, in this Node', () => {
       async () => {
         await runCase(one, { url: `ws://127.0.0.1:${server.proxy.port}/ws`, cuts, run: server.run.bind(server) });
       },
-      60_000 + cuts * 500,
+      120_000 + cuts * 500,
     );
   }
 });

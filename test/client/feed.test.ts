@@ -24,6 +24,7 @@ describe('while the node has lost NATS', () => {
   });
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));
+    proxy.reset();
   });
   afterAll(async () => {
     await proxy?.stop();

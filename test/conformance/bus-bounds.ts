@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Inbox, textOf } from '../support/publications.ts';
+import { until } from '../support/until.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
 export function describeBounds(fixture: BusFixture): void {
@@ -27,8 +28,9 @@ export function describeBounds(fixture: BusFixture): void {
       await fixture.publishMany(topicOf(fixture.plain, 'a'), 5);
       await fixture.passTime(2500);
       const log = fixture.bus.log(fixture.plain);
-      const { firstOffset, lastOffset } = await log.state();
-      expect(firstOffset).toBe(lastOffset + 1);
+      const { lastOffset } = await log.state();
+      // A busy broker removes them a little later.
+      await until('them to be removed', async () => (await log.state()).firstOffset === lastOffset + 1);
       expect(await log.lastOffset(topicOf(fixture.plain, 'a'))).toBe(0);
       expect(await log.read(topicOf(fixture.plain, 'a'), { after: 2, limit: 10 })).toEqual({
         publications: [],

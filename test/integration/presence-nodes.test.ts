@@ -85,8 +85,8 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     const before = await connect(a, 'bob');
     await before.subscribe(topic);
     await untilPresence(ann, topic, ['ann', 'bob']);
-    await before.close();
     const after = await connect(b, 'bob');
+    await before.close();
     await after.subscribe(topic);
     // A member that joins after the grace time shows that it is over.
     const closed = await connect(a, 'eve');
@@ -132,9 +132,9 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     await untilPresence(watcher, topic, ['ann', 'bob', 'eve', 'kim']);
     await watcher.until('the joins', () => changesOf(watcher).length === 3);
     const before = changesOf(watcher).length;
+    const moved = await connect(nodes[1] as NodeProcess, 'eve');
     const killedAtMs = performance.now();
     await victim.kill9();
-    const moved = await connect(nodes[1] as NodeProcess, 'eve');
     await moved.subscribe(topic);
     await untilPresence(watcher, topic, ['ann', 'eve']);
     expect(performance.now() - killedAtMs).toBeGreaterThan(GRACE_MS);
@@ -171,21 +171,21 @@ describe('presence of two workers, without NATS', () => {
     nodes.push(node);
     await node.untilStarted(2);
     const clients = await Promise.all(Array.from({ length: 16 }, (_, i) => connect(node, `user-${i}`)));
-    const workers = new Map<string, number>();
+    const workers = new Map<TestClient, string>();
     for (const client of clients) {
       const { connectionId } = client.messages[0] as ServerMessage<'connected'>;
-      const worker = workerOf(connectionId);
-      workers.set(worker, (workers.get(worker) ?? 0) + 1);
+      workers.set(client, workerOf(connectionId));
       await client.subscribe('chat.a', { presence: true });
     }
-    expect(workers.size).toBe(2);
+    expect(new Set(workers.values()).size).toBe(2);
     const all = clients.map((_, i) => `user-${i}`);
     for (const client of clients) await untilPresence(client, 'chat.a', all);
     process.kill(node.workerPids[0] as number, 'SIGKILL');
-    const isOpen = (client: TestClient) => client.socket.readyState === client.socket.OPEN;
-    await until('its clients to be cut off', () => clients.filter(isOpen).length < clients.length);
-    const left = clients.filter(isOpen);
-    const gone = clients.filter((client) => !isOpen(client));
+    const killed = await Promise.race(clients.map((client) => client.closed.then(() => workers.get(client))));
+    const [left, gone] = [false, true].map((isGone) => clients.filter((client) => (workers.get(client) === killed) === isGone)) as [
+      TestClient[],
+      TestClient[],
+    ];
     const first = `user-${clients.indexOf(gone[0] as TestClient)}`;
     // One comes back in time.
     await (await connect(node, first)).subscribe('chat.a');

@@ -277,7 +277,8 @@ describe('a stream whose peer does not read', () => {
    */
   const fillUntilLagging = async (topic: string) => {
     let n = 0;
-    while ((await node.metric('stentor_connections_lagging')) === 0) {
+    // Not the number of those that lag now: it may have been cut before it is asked for.
+    while ((await node.metric('stentor_connections_lagged_total')) === 0) {
       for (const end = n + 10; n < end; n++) {
         await node.publish(topic, { n, text: 'x'.repeat(20_000) });
         // The bus of this process must get its turn.

@@ -8,6 +8,7 @@ import { NodeProcess } from '../support/node-process.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
+import { untilStopped } from '../support/until-stopped.ts';
 
 const NAMESPACES = { scores: { public: true }, chat: { clientPublish: true } };
 const nodes: NodeProcess[] = [];
@@ -189,7 +190,7 @@ describe('workers', () => {
 
 describe('SIGTERM', () => {
   it('drains: every client is told and closed with 4200, the node is not ready meanwhile, and it exits with 0', async () => {
-    const node = await start({ 'hub.drainConnectionsPerSecond': 40 });
+    const node = await start({ 'hub.drainConnectionsPerSecond': 20 });
     const clients = [...(await clientsByWorker(node, 60)).values()].flat();
     const pids = node.workerPids;
     expect((await node.admin('/health/ready')).status).toBe(200);
@@ -231,6 +232,7 @@ describe('SIGTERM', () => {
     const node = await start({ 'hub.drainTimeoutMs': 1000 });
     const [stuck] = node.workerPids as [number];
     process.kill(stuck, 'SIGSTOP');
+    untilStopped(stuck);
     node.signal('SIGTERM');
     expect(await node.ended).toEqual({ code: 0, signal: null });
     expect(isAlive(stuck)).toBe(false);
@@ -273,7 +275,7 @@ describe('a node that cannot start', () => {
   });
 
   it('is a second one on the port of another: the first one keeps all clients', async () => {
-    const port = await freePort();
+    const port = freePort();
     const first = await start({ port });
     for (const workers of [0, 2]) {
       const { code, output } = await failure({ port, workers });

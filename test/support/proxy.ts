@@ -125,6 +125,8 @@ export class TestProxy {
     const pair = new Pair(this, client, server, () => this.#pairs.delete(pair));
     this.#pairs.add(pair);
     const pass = (chunk: Buffer) => {
+      // Of a connection that is cut, something may still be on its slow way.
+      if (pair.isCut) return;
       const next = this.#cutNext;
       const allowed = next === undefined ? chunk.length : next.atBytes - this.bytesDown;
       this.bytesDown += chunk.length;

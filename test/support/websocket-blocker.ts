@@ -50,8 +50,10 @@ export class WebSocketBlocker {
         this.refused++;
         return client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\nConnection: close\r\n\r\n<h1>No!</h1>');
       }
-      const server = connect(targetPort, '127.0.0.1', () => server.write(head));
+      const server = connect(targetPort, '127.0.0.1');
       this.#keep(server);
+      // Not when it is connected: what the client sends meanwhile would go before it.
+      server.write(head);
       client.pipe(server).pipe(client);
       client.once('close', () => server.destroy());
       server.once('close', () => client.destroy());

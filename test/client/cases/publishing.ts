@@ -123,7 +123,7 @@ export const PUBLISHING: readonly Case[] = [
       const topic = context.topicName();
       const client = await context.connected({ token: () => context.remote.run('token') });
       const recorder = await context.listen(client, topic);
-      await context.remote.run('serve', 'echo.back', 0);
+      await context.remote.run('serve', 'echo.back', true);
       const cycle: { self?: unknown } = {};
       cycle.self = cycle;
       let deep: unknown = 1;
