@@ -1,6 +1,6 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
 import { type BatchFrame, buildFrames, type ItemRange } from '../fanout/batch.ts';
-import { type CatchUpRange, nextCatchUpStep, REMOVALS_FORGOTTEN } from '../fanout/catch-up.ts';
+import { type CatchUpRange, CHANGES_FORGOTTEN, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
@@ -75,7 +75,7 @@ export class CatchingUp {
       case 'evicted':
         return this.#replayFromLog(receiver, lagging);
       case 'lost':
-        return this.#startOver(receiver, lagging, REMOVALS_FORGOTTEN);
+        return this.#startOver(receiver, lagging, CHANGES_FORGOTTEN);
     }
   }
 

@@ -1,7 +1,7 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { shareOf } from '../config/share.ts';
-import { REMOVALS_FORGOTTEN } from '../fanout/catch-up.ts';
+import { CHANGES_FORGOTTEN } from '../fanout/catch-up.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
@@ -178,7 +178,7 @@ export class Delivery {
       isOpen: (feed) => topics.isOpen(feed),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => {
-        for (const feed of feeds) slowConsumers.startOver(feed, REMOVALS_FORGOTTEN, feed.overtaken());
+        for (const feed of feeds) slowConsumers.startOver(feed, CHANGES_FORGOTTEN, feed.overtaken());
         this.#pump.wake(feeds);
       },
       onQueued: () => metrics.topicQueued.inc(),

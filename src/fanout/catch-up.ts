@@ -5,8 +5,8 @@ import type { ItemRange } from './batch.ts';
 import type { FanoutItem } from './item.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
-/** Why a client starts over that cannot be told any more which keys were removed. */
-export const REMOVALS_FORGOTTEN = 'what was missed is no longer known';
+/** Why a client starts over that cannot be told any more which keys have changed, or were removed. */
+export const CHANGES_FORGOTTEN = 'what was missed is no longer known';
 
 /** Items of a topic from before the ring, read from the hub. */
 export type MissedItems = Missed<FanoutItem>;
@@ -65,6 +65,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
   if (start !== undefined && position.sequence < start.until.sequence) {
     const { by, until, fresh } = start;
     if (by === 'replay') return replay(feed, position, bytesMax, until, missed);
+    if (!fresh && feed.hasForgotten(position)) return { kind: 'lost' };
     return fromState(feed, position, bytesMax, until, fresh);
   }
   const behind = head.sequence - position.sequence;
@@ -75,8 +76,8 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
     case 'skip':
       return { kind: 'skipped', skipped: behind, position: head };
     case 'conflate': {
+      if (feed.hasForgotten(position)) return { kind: 'lost' };
       const next = latest.next(position, { bytesMax });
-      // Keys above the state's limit have been dropped: the rest of the range has nothing to send.
       if (next.items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
       const conflated = next.position.sequence - position.sequence - next.items.length;
       return {

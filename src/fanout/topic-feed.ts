@@ -152,12 +152,16 @@ export class TopicFeed {
     return ring.next >= halfFrom;
   }
 
-  /** Rate classes whose members have not been told of a removal that is no longer remembered: only the whole state tells them what there is. */
+  /** Rate classes whose members have not been told of a change that is no longer remembered: only the whole state tells them what there is. */
   overtaken(): readonly Shard[] {
-    const { isWalk, completeFrom } = this.latest;
-    if (!isWalk) return NO_SHARDS;
+    if (this.latest.hasForgotten === undefined) return NO_SHARDS;
     const classes = this.variants.filter(({ options }) => options.rateHz !== undefined);
-    return classes.flatMap(({ shards }) => shards.filter(({ offset }) => offset < completeFrom));
+    return classes.flatMap(({ shards }) => shards.filter(({ cursor, offset }) => this.hasForgotten({ sequence: cursor, offset })));
+  }
+
+  /** Who is at this position cannot be told any more, by the state, all that has changed since. Ephemeral topics do not promise it. */
+  hasForgotten(position: Position): boolean {
+    return this.namespace.durable && this.latest.hasForgotten?.(position) === true;
   }
 
   /** Starts again from a state, after a reset of the log. Shards continue at its head. */

@@ -26,6 +26,8 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
   /** No item lies before this index. */
   #first = 0;
   #completeFrom: number;
+  /** The same as a place in the ring: after the last item that was forgotten. */
+  #completeFromSequence = 0;
   readonly #budget: Pick<RecentBudget<T>, 'count'> | undefined;
 
   /**
@@ -45,6 +47,10 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
 
   get size(): number {
     return this.#places.size;
+  }
+
+  hasForgotten({ sequence, offset }: Position): boolean {
+    return sequence < 0 ? offset < this.#completeFrom : sequence < this.#completeFromSequence;
   }
 
   set(item: T, sequence: number): T | undefined {
@@ -108,6 +114,7 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
     this.#places.delete(this.#form.slotOf(oldest));
     this.#budget?.count(-this.#form.bytesOf(oldest));
     this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
+    this.#completeFromSequence = (this.#sequences[this.#first] as number) + 1;
     this.#items[this.#first] = oldest.offset;
   }
 

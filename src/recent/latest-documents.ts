@@ -56,6 +56,10 @@ export class LatestDocuments<T extends RecentItem> implements Latest<T> {
     return this.#entries.size;
   }
 
+  hasForgotten({ offset }: Position): boolean {
+    return offset < this.#completeFrom;
+  }
+
   set(item: T, sequence: number): undefined {
     const slot = this.#form.slotOf(item);
     const known = this.#entries.get(slot);

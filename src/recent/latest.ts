@@ -29,6 +29,8 @@ export interface Latest<T extends RecentItem> {
    * the offset, stays: that is where it has every key as it was, or later. Without this, each part of it is a position.
    */
   readonly isWalk?: true;
+  /** Something that changed after the position may have been forgotten: {@link next} does not give it. Absent: nothing is ever forgotten. */
+  hasForgotten?(position: Position): boolean;
   /**
    * @param sequence the item's place in the ring; -1 for an item from before the ring, or without one
    * @returns the item whose place it takes, if it is known; nothing for documents

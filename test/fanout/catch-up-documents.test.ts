@@ -13,6 +13,8 @@ import { EPOCH, feed, type Joined, join, key, MSGPACK, source } from '../support
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 const NAMESPACE = namespaceOptions({ state: 'keyed', patch: true, slowConsumer: 'conflate' });
+/** Its state forgets keys, and not only removed ones. */
+const VALUES = namespaceOptions({ state: 'keyed', slowConsumer: 'conflate' });
 const KEYS = ['a', 'b', 'c', 'd', 'e'].map(key);
 
 type Change = 'whole' | 'patch' | 'removal';
@@ -23,8 +25,8 @@ class Topic {
   readonly documents = new Map<Key, unknown>();
   #n = 0;
 
-  constructor(keysPerTopicMax: number, itemsPerTopicMax: number) {
-    this.feed = feed({ namespace: NAMESPACE, limits: { keysPerTopicMax, itemsPerTopicMax } });
+  constructor(keysPerTopicMax: number, itemsPerTopicMax: number, namespace = NAMESPACE) {
+    this.feed = feed({ namespace, limits: { keysPerTopicMax, itemsPerTopicMax } });
   }
 
   publish(name: Key, change: Change): void {
@@ -80,7 +82,8 @@ class SlowClient extends Documents {
   step(bytesMax: number): boolean {
     const step = nextCatchUpStep(this.#feed, { position: this.#position, policy: 'conflate', start: this.#start }, bytesMax);
     if (step.kind === 'caughtUp') return false;
-    if (step.kind === 'lost') {
+    // `evicted`: the log does not have it either.
+    if (step.kind === 'lost' || step.kind === 'evicted') {
       this.restarts++;
       this.#begin(fromStateOf(this.#feed));
     } else {
@@ -142,6 +145,15 @@ const steps = fc.array(
   ),
   { minLength: 40, maxLength: 100, size: 'max' },
 );
+
+/** Without what the state has forgotten: nobody is told of that who begins with it. */
+function knownOf(topic: Topic, { documents }: Documents): unknown {
+  const inState = topic.feed.latest.between(-1, topic.feed.ring.next).map(({ key: name }) => name as Key);
+  return Object.fromEntries([...inState, ...documents.keys()].map((name) => [name, topic.documents.get(name) ?? null]));
+}
+
+const ownOf = (client: Documents, known: unknown) =>
+  Object.fromEntries(Object.keys(known as object).map((name) => [name, client.documents.get(key(name)) ?? null]));
 
 const textOfAll = (documents: ReadonlyMap<Key, unknown>) => textOf(Object.fromEntries(documents));
 
@@ -207,5 +219,36 @@ describe('clients of a topic with a document for each key', () => {
     expect(sampler.restarts).toBe(1);
     sampler.flush();
     expect(textOfAll(sampler.documents)).toBe(textOfAll(topic.documents));
+  });
+});
+
+describe('clients of a topic with keys', () => {
+  it('have in the end no value that is not the latest of its key, whatever they missed, also when the state has forgotten keys meanwhile', () => {
+    let restarts = { slow: 0, sampled: 0 };
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 }), fc.constantFrom(2, 100), steps, (keysMax, itemsMax, all) => {
+        const topic = new Topic(keysMax, itemsMax, VALUES);
+        for (const name of KEYS) topic.publish(name, 'whole');
+        const sampler = new Sampler(topic);
+        let client = new SlowClient(topic);
+        for (const step of all) {
+          if (step.do === 'publish' && 'name' in step) topic.publish(step.name, step.change === 'patch' ? 'whole' : step.change);
+          else if (step.do === 'step' && 'bytesMax' in step) client.step(step.bytesMax);
+          else if (step.do === 'comeBack') client.comeBack();
+          else if (step.do === 'begin') client = new SlowClient(topic);
+          sampler.startOverIfOvertaken();
+          if (step.do === 'flush') sampler.flush();
+        }
+        for (let count = 0; client.step(200); count++) expect(count).toBeLessThan(1000);
+        sampler.flush();
+        restarts = { slow: restarts.slow + client.restarts, sampled: restarts.sampled + sampler.restarts };
+        for (const one of [client, sampler]) {
+          const known = knownOf(topic, one);
+          expect(ownOf(one, known)).toEqual(known);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    for (const count of Object.values(restarts)) expect(count).toBeGreaterThan(10);
   });
 });

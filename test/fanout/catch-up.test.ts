@@ -112,8 +112,19 @@ describe('catching up', () => {
     });
   });
 
-  it('goes to the head when the state has lost the keys that changed', () => {
-    const topicFeed = feed({ limits: { keysPerTopicMax: 1 } });
+  it('by conflating is lost when the state has forgotten a key that has changed since, and only then', () => {
+    const topicFeed = feed({ namespace: namespaceOptions({ state: 'keyed' }), limits: { keysPerTopicMax: 2 } });
+    for (const name of ['a', 'b', 'c', 'b', 'c', 'b'] as Key[]) push(topicFeed, name);
+    expect(nextCatchUpStep(topicFeed, { position: { sequence: 0, offset: 0 }, policy: 'conflate' }, 1000)).toEqual({ kind: 'lost' });
+    expect(nextCatchUpStep(topicFeed, { position: { sequence: 1, offset: 2 }, policy: 'conflate' }, 1000)).toMatchObject({
+      kind: 'range',
+      range: { items: [{ key: 'c' }, { key: 'b' }] },
+      skipped: 3,
+    });
+  });
+
+  it('by conflating goes to the head of an ephemeral topic whose state has forgotten a key: it promises no more', () => {
+    const topicFeed = feed({ namespace: namespaceOptions({ state: 'keyed', durable: false }), limits: { keysPerTopicMax: 1 } });
     push(topicFeed, 'a' as Key);
     push(topicFeed, 'b' as Key);
     const { end, items, skipped } = catchUp(topicFeed, 'conflate', 1000);

@@ -3,6 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeAnswer } from '../../src/http/api/schemas/nodes.ts';
 import { encodeKey } from '../../src/protocol/key-token.ts';
+import { KeyedFollower } from '../support/keyed-follower.ts';
 import { KEYS } from '../support/keys.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
@@ -103,5 +104,40 @@ describe('a producer’s wrong subjects', () => {
       { code: 'wrong_depth', count: 2 },
       { code: 'bad_token', count: 1 },
     ]);
+  });
+});
+
+describe('a topic with more keys than a node keeps', () => {
+  it('begins anew for a rate class that has missed changes of more keys than that, and for nobody else', async () => {
+    const node = await TestNode.start({ namespaces: NAMESPACES, 'tuning.recent.keysPerTopicMax': 2 });
+    try {
+      const topic = 'ticks.many';
+      const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+      for (const key of keys) await node.publish(topic, { n: 0 }, { key });
+      const [live, sampled] = [await node.connect(), await node.connect()];
+      for (const [client, wish] of [
+        [live, {}],
+        [sampled, { maxRateHz: 1 }],
+      ] as const) {
+        await client.get('subscribed', { type: 'subscribe', topic, snapshot: true, ...wish });
+      }
+      for (const key of keys) await node.publish(topic, { n: 1 }, { key });
+      const { offset } = await node.publish(topic, { n: 2 }, { key: 'k0' });
+      const latest = Object.fromEntries(keys.map((key) => [key, { n: key === 'k0' ? 2 : 1 }]));
+      const all = async (client: typeof live) => {
+        const follower = new KeyedFollower(topic);
+        await client.until(`offset ${offset}`, () => follower.take(client).offset >= offset);
+        expect(follower.gaps).toBe(0);
+        return follower.all;
+      };
+      expect(await all(live)).toEqual(latest);
+      expect(live.messages.some(({ type }) => type === 'resync')).toBe(false);
+      const known = await all(sampled);
+      expect(latest).toMatchObject(known);
+      expect(known).toMatchObject({ k29: { n: 1 }, k0: { n: 2 } });
+      expect(await sampled.next('resync')).toMatchObject({ reason: 'what was missed is no longer known' });
+    } finally {
+      await node.stop();
+    }
   });
 });

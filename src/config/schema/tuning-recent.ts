@@ -27,7 +27,7 @@ export const RecentTuning = Type.Object(
       maximum: 1_000_000,
       default: 10_000,
       description:
-        'maximum keys per topic whose latest item is kept for snapshots. The least recently changed key is removed first. Of a topic with a document for each key: maximum removed keys that are remembered',
+        'maximum keys per topic whose latest item is kept for snapshots. The least recently changed key is removed first, and a client of a rate class, or a slow one with `conflate`, that had not been sent its change starts again from the state. Of a topic with a document for each key: maximum removed keys that are remembered',
     }),
   },
   {
