@@ -14,6 +14,8 @@ export interface TopicFeed {
   readonly burst: number;
   /** Keys that publications rotate over; 0: the topic is not keyed. */
   readonly keys: number;
+  /** Of its publications, if not the plan's. */
+  readonly payloadBytes?: number;
   /** Sequence of the first publication: one past the last one of the window before. */
   readonly firstSequence: number;
   /** So many topics, `<topic>0`, `<topic>1`, …, that publications rotate over; each then has sequences of its own, and the stamp's key is its number. */

@@ -12,7 +12,7 @@ export type Publish = (topic: string, payload: Buffer, key: string | null) => vo
  * @param flush called after each turn's publications
  */
 export async function runFeed(plan: FeedPlan, publish: Publish, flush: () => void | Promise<void> = () => {}): Promise<FeedResult> {
-  const maker = new PayloadMaker(plan.payloadBytes);
+  const makers = plan.topics.map(({ payloadBytes }) => new PayloadMaker(payloadBytes ?? plan.payloadBytes));
   const sent = plan.topics.map(() => 0);
   let latenessMaxUs = 0;
   for (;;) {
@@ -23,7 +23,7 @@ export async function runFeed(plan: FeedPlan, publish: Publish, flush: () => voi
         const atUs = dueAtUs(feed, plan.startAtUs, index);
         latenessMaxUs = Math.max(latenessMaxUs, now - atUs);
         const { topic, stampKey, stampSequence, key } = publicationOf(feed, feed.firstSequence + index);
-        publish(topic, maker.make(stampKey, stampSequence, atUs), key);
+        publish(topic, makers[i]!.make(stampKey, stampSequence, atUs), key);
       }
       sent[i] = Math.max(sent[i]!, due);
     });

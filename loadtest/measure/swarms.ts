@@ -47,7 +47,7 @@ export class GroupSwarm {
         ...(group.alsoFollows === undefined ? {} : { alsoFollows: group.alsoFollows }),
         ...(server.tokenSecret === undefined ? {} : { tokenSecret: server.tokenSecret }),
         later: options.later ?? false,
-        payloadBytes: options.payloadBytes,
+        payloadBytes: group.payloadBytes ?? options.payloadBytes,
         inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,
       });
       firstConnection += count;

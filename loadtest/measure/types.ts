@@ -8,6 +8,8 @@ export interface Group {
   readonly members: number;
   readonly ratePerSecond: number;
   readonly burst: number;
+  /** Of its publications, if not the window's. */
+  readonly payloadBytes?: number;
   /** Each member follows some of many topics, `<topic><number>`; the rate is that of all topics together. */
   readonly watch?: Watchlist;
   /** A topic that each member follows besides; what comes of it is not counted. */

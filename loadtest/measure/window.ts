@@ -72,9 +72,9 @@ interface Fed {
 }
 
 async function feedAll({ server, swarms, sequences }: Window, spec: WindowSpec, durationMs: number): Promise<Fed> {
-  const topics: TopicFeed[] = spec.groups.map(({ topic, ratePerSecond, burst, watch }) => {
-    const rotation = watch === undefined ? {} : { rotateOver: watch.topics };
-    return { topic, ratePerSecond, burst, keys: 0, firstSequence: sequences.get(topic) ?? 0, ...rotation };
+  const topics: TopicFeed[] = spec.groups.map(({ topic, ratePerSecond, burst, payloadBytes, watch }) => {
+    const own = { ...(payloadBytes === undefined ? {} : { payloadBytes }), ...(watch === undefined ? {} : { rotateOver: watch.topics }) };
+    return { topic, ratePerSecond, burst, keys: 0, firstSequence: sequences.get(topic) ?? 0, ...own };
   });
   await Promise.all(swarms.map((swarm, i) => swarm.openWindow(topics[i]!.firstSequence)));
   const plan: FeedPlan = { topics, startAtUs: nowUs() + LEAD_US, durationMs, payloadBytes: spec.payloadBytes };

@@ -10,6 +10,8 @@ interface FeedScenario extends Omit<Scenario, 'run'> {
   readonly rate: number;
   readonly burst?: number;
   readonly probe?: { readonly members: number; readonly rate: number };
+  /** Of the topic; default: as of the probe. */
+  readonly payloadBytes?: number;
   readonly nodes?: number;
   readonly seconds: number;
   readonly warmupMs?: number;
@@ -17,6 +19,7 @@ interface FeedScenario extends Omit<Scenario, 'run'> {
   readonly everyLatency?: boolean;
 }
 
+const PAYLOAD_BYTES = 100;
 /** A quick run has a fifth of the members and a few seconds. */
 const QUICK = { shrink: 5, seconds: 2, warmupMs: 500 };
 
@@ -30,7 +33,15 @@ function toSpec(own: FeedScenario, overrides: Overrides): WindowSpec {
   const name = own.probe === undefined ? 'all' : 'big';
   const groups: Group[] = [{ name, topic: `${BENCH_NAMESPACE}.big`, members, ratePerSecond: rate, burst: own.burst ?? 1 }];
   if (own.probe !== undefined) {
-    groups.push({ name: 'probe', topic: `${BENCH_NAMESPACE}.probe`, members: own.probe.members, ratePerSecond: own.probe.rate, burst: 1 });
+    const { members: probes, rate: ratePerSecond } = own.probe;
+    groups.push({
+      name: 'probe',
+      topic: `${BENCH_NAMESPACE}.probe`,
+      members: probes,
+      ratePerSecond,
+      burst: 1,
+      payloadBytes: PAYLOAD_BYTES,
+    });
   }
   return {
     groups,
@@ -39,7 +50,7 @@ function toSpec(own: FeedScenario, overrides: Overrides): WindowSpec {
     ...(own.warmupRate === undefined || overrides.quick ? {} : { warmupRate: own.warmupRate }),
     warmupMs: overrides.quick ? QUICK.warmupMs : (own.warmupMs ?? 2000),
     durationMs: (overrides.seconds ?? (overrides.quick ? QUICK.seconds : own.seconds)) * 1000,
-    payloadBytes: overrides.payloadBytes ?? 100,
+    payloadBytes: overrides.payloadBytes ?? own.payloadBytes ?? PAYLOAD_BYTES,
     everyLatency: own.everyLatency ?? false,
     countSends: overrides.countSends,
     ...(overrides.itemsPerSend === undefined ? {} : { itemsPerSend: overrides.itemsPerSend }),

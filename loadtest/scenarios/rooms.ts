@@ -87,6 +87,21 @@ export const ROOM_SCENARIOS: readonly Scenario[] = [
     targets: [figureTarget('4', 'p99Ms.probe', 20, 'p99 of the 10-member topic ≤ 20 ms')],
   }),
   feedScenario({
+    name: 'large-values',
+    title: 'Values of 60 KB, in parts and in one frame: 2,000 at 2 msg/s, 10 beside them with small ones at 20 msg/s',
+    describes:
+      'What parts cost in a large room, and what each way does to a small topic. The latency of the large topic is until its first part, or until its one frame is there. ' +
+      '`--payload 200000`: more than a socket may have waiting, so each member is given the parts one by one.',
+    servers: ['stentor-parts', 'stentor'],
+    baseline: 'stentor',
+    members: 2000,
+    rate: 2,
+    probe: { members: 10, rate: 20 },
+    payloadBytes: 60_000,
+    seconds: 10,
+    targets: [],
+  }),
+  feedScenario({
     name: '17k',
     title: '17,000 at 200 msg/s in one worker, 5 beside them at 20 msg/s',
     describes: '3.4 million deliveries a second: more than the bare library can deliver on one core.',

@@ -14,6 +14,8 @@ interface Variant {
   readonly durable: boolean;
   /** Clients speak JSON instead of MessagePack. */
   readonly json?: boolean;
+  /** Clients take what is larger than a frame in parts. */
+  readonly parts?: boolean;
   /** Clients are streams of events (SSE). */
   readonly sse?: boolean;
   readonly presence?: boolean;
@@ -62,6 +64,7 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
         public: true,
         state: keyed ? 'keyed' : 'last',
         slowConsumer: keyed ? 'conflate' : 'replay',
+        maxPayloadBytes: 1_048_576,
         history: { maxCount: keyed ? 16 : HISTORY_COUNT_MAX },
         presence: variant.presence ? 'members' : 'off',
         clientPublish: true,
@@ -147,8 +150,9 @@ async function readMetric(nodes: readonly Node[], name: string): Promise<number>
   return sum;
 }
 
-function dialectOf({ json = false, sse = false }: Variant): DialectName {
+function dialectOf({ json = false, sse = false, parts = false }: Variant): DialectName {
   if (sse) return 'stentor-sse';
+  if (parts) return 'stentor-parts';
   return json ? 'stentor-json' : 'stentor';
 }
 
@@ -179,6 +183,7 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   }),
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
   stentor({ name: 'stentor-json', title: 'Stentor, memory bus, JSON', bus: 'memory', durable: true, json: true }),
+  stentor({ name: 'stentor-parts', title: 'Stentor, memory bus, large items in parts', bus: 'memory', durable: true, parts: true }),
   stentor({ name: 'stentor-sse', title: 'Stentor, memory bus, SSE', bus: 'memory', durable: true, sse: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-whole', title: 'Stentor, NATS JetStream, whole namespaces', bus: 'nats', durable: true, whole: true }),

@@ -31,6 +31,8 @@ export interface Subscription {
   readonly maxRateHz?: number;
   /** Be told who is subscribed, and who joins or leaves. */
   readonly presence?: boolean;
+  /** What is larger than a frame comes in parts. An item counts with the part that has its stamp, the first one. */
+  readonly parts?: boolean;
   /** Where to go on, by topic: what a client has that comes back. */
   readonly positions?: Positions;
 }
@@ -44,7 +46,7 @@ export interface TopicPosition {
   readonly offset: number;
 }
 
-export type DialectName = 'stentor' | 'stentor-json' | 'stentor-sse' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
+export type DialectName = 'stentor' | 'stentor-parts' | 'stentor-json' | 'stentor-sse' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
 
 const NONE: readonly Reaction[] = [{ kind: 'none' }];
 const READY: readonly Reaction[] = [{ kind: 'ready', topics: 1 }];
@@ -62,6 +64,8 @@ const stentor: Dialect = {
   control: (payload) => stentorReactions(unpack(payload)),
   leave: (topic) => clientFrame(OPCODE.binary, pack({ type: 'unsubscribe', id: 0, topic })),
 };
+
+const stentorParts: Dialect = { ...stentor, hello: (subscription, topics) => stentor.hello({ ...subscription, parts: true }, topics) };
 
 const stentorJson: Dialect = {
   path: '/ws',
@@ -88,8 +92,12 @@ const TOPIC_BYTES = 40;
 const MESSAGE_BYTES = 500;
 
 /** For one topic `subscribe`; for many as few `subscribeMany` as the server takes, one for each epoch. */
-function subscribes({ maxRateHz, presence, positions }: Subscription, topics: readonly string[]): object[] {
-  const wish = { ...(maxRateHz === undefined ? {} : { maxRateHz }), ...(presence === undefined ? {} : { presence }) };
+function subscribes({ maxRateHz, presence, parts, positions }: Subscription, topics: readonly string[]): object[] {
+  const wish = {
+    ...(maxRateHz === undefined ? {} : { maxRateHz }),
+    ...(presence === undefined ? {} : { presence }),
+    ...(parts === undefined ? {} : { parts }),
+  };
   if (topics.length === 1) {
     const at = positions?.get(topics[0]!);
     const since = at === undefined ? {} : { since: { epoch: at.epoch, offset: at.offset } };
@@ -191,6 +199,7 @@ const centrifugo: Dialect = {
 
 export const DIALECTS: Record<DialectName, Dialect> = {
   stentor,
+  'stentor-parts': stentorParts,
   'stentor-json': stentorJson,
   'stentor-sse': stentorSse,
   plain,

@@ -37,6 +37,11 @@ describe("Stentor's dialects", () => {
     expect(JSON.parse(payloadOf(frame!).toString())).toEqual({ type: 'subscribe', id: 1, topic: 'a.b', since });
   });
 
+  it('ask for parts where they take them', () => {
+    const [frame] = DIALECTS['stentor-parts'].hello({ topic: 'a.' }, ['a.b']);
+    expect(unpack(payloadOf(frame!))).toEqual({ type: 'subscribe', id: 1, topic: 'a.b', parts: true });
+  });
+
   it('send no more topics in a message than the server accepts, and no more bytes', () => {
     const topicsIn = (names: string[]) =>
       DIALECTS['stentor-json'].hello({ topic: '' }, names).map((frame) => {
