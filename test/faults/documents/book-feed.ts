@@ -24,22 +24,26 @@ export class BookFeed {
     return feed;
   }
 
-  /** So many changes of each book, one after the other. */
+  get #steady(): readonly BookTopic[] {
+    return this.topics.filter(({ steady }) => steady);
+  }
+
+  /** So many changes of each steady book, one after the other. */
   async change(count: number): Promise<void> {
     await Promise.all(
-      this.topics.map(async (topic) => {
-        for (let n = 0; n < count / topic.slowness; n++) await topic.change();
+      this.#steady.map(async (topic) => {
+        for (let n = 0; n < count; n++) await topic.change();
       }),
     );
   }
 
-  /** Publishes until {@link pause}, so many a second of each book at most. */
+  /** Publishes until {@link pause}, so many a second of each steady book at most. */
   start(ratePerSecond: number): void {
     this.#running = true;
-    this.#loops = this.topics.map(async (topic) => {
+    this.#loops = this.#steady.map(async (topic) => {
       while (this.#running) {
         await topic.change();
-        await sleep((1000 * topic.slowness) / ratePerSecond);
+        await sleep(1000 / ratePerSecond);
       }
     });
   }

@@ -1,7 +1,7 @@
 import { until } from '../../support/until.ts';
 import type { FaultRun } from '../fault-run.ts';
 import type { BookFeed } from './book-feed.ts';
-import { BookReader } from './book-reader.ts';
+import { BookReader, type BookReaderOptions } from './book-reader.ts';
 import type { BookTopic } from './book-topic.ts';
 
 const RATES = [undefined, 1, 5, 20];
@@ -68,16 +68,34 @@ export class BookReaders {
     return this.#count('lagged');
   }
 
-  /** Over the topics in turn. @param topics default: all that do not change slowly */
-  add(count: number, topics = this.#options.feed.topics.filter(({ slowness }) => slowness === 1)): BookReader[] {
+  /** Over the steady topics in turn. */
+  add(count: number): BookReader[] {
+    const topics = this.#options.feed.topics.filter(({ steady }) => steady);
+    return this.#addEach(count, (n) => {
+      const topic = topics[n % topics.length]?.topic ?? '';
+      const fields = topic !== this.#options.shelf && n % 32 >= 24;
+      return { topic, maxRateHz: RATES[Math.floor(n / 2) % RATES.length], fields };
+    });
+  }
+
+  /** Who get every change of one topic. */
+  addOf(count: number, topic: string): BookReader[] {
+    return this.#addEach(count, () => ({ topic, maxRateHz: undefined, fields: false }));
+  }
+
+  #addEach(count: number, wishOf: (n: number) => Pick<BookReaderOptions, 'topic' | 'maxRateHz' | 'fields'>): BookReader[] {
     const { ports, shelf, rightOf } = this.#options;
     const added = Array.from({ length: count }, () => {
       const n = this.#added++;
-      const [encoding, maxRateHz] = [n % 2 === 0 ? 'json' : 'msgpack', RATES[Math.floor(n / 2) % RATES.length]] as const;
-      const topic = topics[n % topics.length]?.topic ?? '';
-      const ofKeys = topic === shelf;
-      const fields = !ofKeys && n % 32 >= 24;
-      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, fields, ofKeys, isRight: rightOf(topic) });
+      const wish = wishOf(n);
+      return new BookReader({
+        ...wish,
+        ports,
+        encoding: n % 2 === 0 ? 'json' : 'msgpack',
+        parts: n % 16 < 8,
+        ofKeys: wish.topic === shelf,
+        isRight: rightOf(wish.topic),
+      });
     });
     this.#readers.push(...added);
     return added;

@@ -10,7 +10,7 @@ IMAGE.set('Stentor-Image', 'true');
 
 export interface BookOptions {
   readonly source: BookSource;
-  readonly slowness?: number;
+  readonly steady?: boolean;
 }
 
 /** A topic of the run, as its readers know it. */
@@ -22,8 +22,8 @@ export interface BookTopic {
   readonly book: unknown;
   /** By offset, of the members that some readers select. */
   readonly projections: ReadonlyMap<number, number>;
-  /** It changes so many times less often than others. */
-  readonly slowness: number;
+  /** It changes with the others; false: only when somebody says so. While nobody follows a book, its log must not outlive what proves it. */
+  readonly steady: boolean;
   begin(): Promise<void>;
   change(): Promise<void>;
   /** @returns what puts the book back to what it is now */
@@ -52,15 +52,15 @@ export class OneBook implements BookTopic {
   readonly topic: string;
   offset = 0;
   readonly projections = new Map<number, number>();
-  readonly slowness: number;
+  readonly steady: boolean;
   #source: BookSource;
   readonly #nats: NatsConnection;
   readonly #run: string;
   #sent = 0;
 
-  constructor(topic: string, nats: NatsConnection, run: string, { source, slowness = 1 }: BookOptions) {
+  constructor(topic: string, nats: NatsConnection, run: string, { source, steady = true }: BookOptions) {
     this.topic = topic;
-    this.slowness = slowness;
+    this.steady = steady;
     this.#source = source;
     this.#nats = nats;
     this.#run = run;

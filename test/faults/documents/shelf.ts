@@ -16,7 +16,7 @@ export class Shelf implements BookTopic {
   readonly topic: string;
   offset = 0;
   readonly projections: ReadonlyMap<number, number> = new Map();
-  readonly slowness = 1;
+  readonly steady = true;
   readonly #nats: NatsConnection;
   readonly #run: string;
   #sources: Map<string, BookSource>;

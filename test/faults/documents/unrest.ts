@@ -6,9 +6,14 @@ import type { BookReaders } from './book-readers.ts';
 const CUT_MS = 100;
 const LATE_MS = 500;
 const LATE_READERS = 10;
-/** Long enough that what a large book changes meanwhile is more than sockets take. */
-const PAUSE_MS = 8000;
 const RESUME_MS = 4000;
+
+/** Readers that take nothing for a while, again and again. They are not cut. */
+export interface Slow {
+  readonly readers: readonly BookReader[];
+  /** Publishes what is too much for their sockets while they take nothing. */
+  flood(): Promise<void>;
+}
 
 /** Readers whose connections are cut at random, who come late and go again, and who are too slow for the changes of large books. */
 export class Unrest {
@@ -16,8 +21,7 @@ export class Unrest {
   readonly #stop = new AbortController();
   readonly #loops: readonly Promise<void>[];
 
-  /** @param slow they take nothing for a while, again and again, and are not cut */
-  constructor(readers: BookReaders, slow: readonly BookReader[]) {
+  constructor(readers: BookReaders, { readers: slow, flood }: Slow) {
     this.#slow = slow;
     const late: BookReader[] = [];
     this.#loops = [
@@ -31,7 +35,7 @@ export class Unrest {
       }),
       this.#every(RESUME_MS, async () => {
         for (const reader of slow) reader.pause();
-        await this.#wait(PAUSE_MS);
+        await flood();
         for (const reader of slow) reader.resume();
       }),
     ];

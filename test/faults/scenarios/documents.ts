@@ -1,6 +1,7 @@
 import { BookGenerator, isRight } from '../../support/order-book.ts';
 import { copyStore } from '../../support/store-copy.ts';
 import { BookFeed } from '../documents/book-feed.ts';
+import type { BookReader } from '../documents/book-reader.ts';
 import { BookReaders } from '../documents/book-readers.ts';
 import type { BookOptions } from '../documents/book-topic.ts';
 import { isRecordedRight, readRecordedBooks } from '../documents/recorded-books.ts';
@@ -35,7 +36,9 @@ const settingsFor = (countMax: number) => ({
 });
 const LEVELS = 60;
 /** One more book, with a text in every change, for readers that are too slow for it. */
-const WIDE = { topic: `${NAMESPACE}.wide`, chars: 40_000, slowness: 5, readers: 8 };
+const WIDE = { topic: `${NAMESPACE}.wide`, chars: 40_000, readers: 8 };
+/** Changes of it between two looks whether they have fallen behind; and at most: 64 MB, more than the kernel buffers for a socket. */
+const FLOOD = { changes: 20, changesMax: 1600 };
 
 export const documents: Scenario = {
   number: 28,
@@ -63,7 +66,7 @@ export const documents: Scenario = {
     await readers.haveAll('at the beginning');
     await feed.change(countMax + countMax / 2);
     await readers.haveAll('after the whole publications are gone');
-    const live = new Live(run, feed, readers, ratePerSecond);
+    const live = new Live({ run, nodes, feed, readers, ratePerSecond });
     if (checks !== undefined) await live.check(checks / 2, !size.quick);
 
     const [first, second] = nodes as [RestartableNode, RestartableNode];
@@ -110,6 +113,7 @@ export const documents: Scenario = {
     readers.add(topics);
     await readers.haveAll('after the rollback', epochs);
     if (checks !== undefined) await live.check(checks / 2, !size.quick);
+    run.figure('floods', live.floods);
     run.expect(size.quick || readers.lagged > 0, 'no slow reader was told that it lags');
     readers.judge();
   },
@@ -126,42 +130,71 @@ function booksOf(recorded: ReturnType<typeof readRecordedBooks>): Map<string, Bo
 }
 
 function withWide(books: Map<string, BookOptions>): Map<string, BookOptions> {
-  const { topic, chars, slowness } = WIDE;
-  return books.set(topic, { source: new BookGenerator(LEVELS, chars), slowness });
+  const { topic, chars } = WIDE;
+  return books.set(topic, { source: new BookGenerator(LEVELS, chars), steady: false });
+}
+
+interface LiveOptions {
+  readonly run: FaultRun;
+  readonly nodes: readonly RestartableNode[];
+  readonly feed: BookFeed;
+  readonly readers: BookReaders;
+  readonly ratePerSecond: number;
 }
 
 /** Books that change while readers are cut, are slow, and come late. */
 class Live {
-  readonly #run: FaultRun;
-  readonly #feed: BookFeed;
-  readonly #readers: BookReaders;
-  readonly #ratePerSecond: number;
+  readonly #options: LiveOptions;
+  #floods = 0;
 
-  constructor(run: FaultRun, feed: BookFeed, readers: BookReaders, ratePerSecond: number) {
-    this.#run = run;
-    this.#feed = feed;
-    this.#readers = readers;
-    this.#ratePerSecond = ratePerSecond;
+  constructor(options: LiveOptions) {
+    this.#options = options;
   }
 
-  /** At least so many times more. @param hasSlow there are large books, and readers that are too slow for them */
+  /** How often slow readers were given too much. */
+  get floods(): number {
+    return this.#floods;
+  }
+
+  /** At least so many times more. @param hasSlow there is a large book, and readers that are too slow for it */
   async check(more: number, hasSlow: boolean): Promise<void> {
-    const wide = this.#feed.topics.filter(({ topic }) => topic === WIDE.topic);
-    const slow = hasSlow ? this.#readers.add(WIDE.readers, wide) : [];
-    const unrest = new Unrest(this.#readers, slow);
-    this.#feed.start(this.#ratePerSecond);
-    const checks = this.#readers.checks + more;
-    let saidAt = this.#readers.checks;
+    const { run, feed, readers, ratePerSecond } = this.#options;
+    const slow = hasSlow ? readers.addOf(WIDE.readers, WIDE.topic) : [];
+    const unrest = new Unrest(readers, { readers: slow, flood: () => this.#flood(slow) });
+    feed.start(ratePerSecond);
+    const checks = readers.checks + more;
+    let saidAt = readers.checks;
+    const floods = this.#floods;
     // At least once around with the slow readers.
-    for (let second = 0; this.#readers.checks < checks || (hasSlow && second < 20); second++) {
+    while (readers.checks < checks || (hasSlow && this.#floods === floods)) {
       await seconds(1);
-      if (this.#readers.checks < saidAt + more / 10) continue;
-      saidAt = this.#readers.checks;
-      this.#run.say(`${saidAt} checks`);
+      if (readers.checks < saidAt + more / 10) continue;
+      saidAt = readers.checks;
+      run.say(`${saidAt} checks`);
     }
     await unrest.stop();
-    await this.#feed.pause();
-    await this.#readers.haveAll('after cuts, and with slow and late readers');
-    for (const reader of slow) await this.#readers.remove(reader);
+    await feed.pause();
+    await readers.haveAll('after cuts, and with slow and late readers');
+    for (const reader of slow) await readers.remove(reader);
+  }
+
+  /** Until all of them have fallen behind and missed something, however much the kernel buffers, and however busy the machine is. */
+  async #flood(slow: readonly BookReader[]): Promise<void> {
+    const wide = this.#options.feed.topics.find(({ topic }) => topic === WIDE.topic);
+    if (wide === undefined || slow.length === 0) return;
+    let lagging = 0;
+    for (let changes = 0; changes < FLOOD.changesMax && lagging < slow.length; changes += FLOOD.changes) {
+      lagging = await this.#lagging();
+      for (let n = 0; n < FLOOD.changes; n++) await wide.change();
+    }
+    this.#floods++;
+  }
+
+  /** Members of the large book, at all nodes, that their sockets keep waiting. */
+  async #lagging(): Promise<number> {
+    const { nodes } = this.#options;
+    const answer = await (nodes[0] as RestartableNode).get(`/api/topics?sort=name&prefix=${WIDE.topic}`);
+    const { topics } = (await answer.json()) as { readonly topics: readonly { readonly topic: string; readonly lagging: number }[] };
+    return topics.find(({ topic }) => topic === WIDE.topic)?.lagging ?? 0;
   }
 }
