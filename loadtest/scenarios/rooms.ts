@@ -90,8 +90,7 @@ export const ROOM_SCENARIOS: readonly Scenario[] = [
     name: 'large-values',
     title: 'Values of 60 KB, in parts and in one frame: 2,000 at 2 msg/s, 10 beside them with small ones at 20 msg/s',
     describes:
-      'What parts cost in a large room, and what each way does to a small topic. The latency of the large topic is until its first part, or until its one frame is there. ' +
-      '`--payload 200000`: more than a socket may have waiting, so each member is given the parts one by one.',
+      'What parts cost in a large room, and what each way does to a small topic. The latency of the large topic is until its first part, or until its one frame is there.',
     servers: ['stentor-parts', 'stentor'],
     baseline: 'stentor',
     members: 2000,

@@ -64,7 +64,6 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
         public: true,
         state: keyed ? 'keyed' : 'last',
         slowConsumer: keyed ? 'conflate' : 'replay',
-        maxPayloadBytes: 1_048_576,
         history: { maxCount: keyed ? 16 : HISTORY_COUNT_MAX },
         presence: variant.presence ? 'members' : 'off',
         clientPublish: true,
