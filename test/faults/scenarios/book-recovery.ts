@@ -8,6 +8,7 @@ import { type BookPosition, ReturningClient } from '../documents/returning-clien
 import type { FaultRun } from '../fault-run.ts';
 import type { RestartableNode } from '../restartable-node.ts';
 import type { Scenario } from '../scenario.ts';
+import { seconds } from '../time.ts';
 
 const TOPIC = 'books.large';
 const LEVELS = 1000;
@@ -20,6 +21,8 @@ const RECOVERED_MAX_MS = 5000;
 const FOLDING = 500;
 const CONNECTS_MAX = 200;
 const REACH_TIMEOUT_MS = 60_000;
+/** In which the changes alone are measured, to those who are back. */
+const LIVE_SECONDS = 2;
 
 interface State extends BookPosition {
   /** The book there. */
@@ -41,10 +44,12 @@ export const bookRecovery: Scenario = {
     run.onEnd(() => feed.close());
     const states = await changes(run, feed, node, size.quick ? 300 : CHANGES);
     run.figure('documentBytes', Buffer.byteLength(JSON.stringify(feed.topics[0]?.book)));
-    await returnAll(run, { node, feed, states, clients: size.clients, ratePerSecond: size.ratePerSecond, name: 'running' });
+    const { clients, ratePerSecond } = size;
+    const how = { node, feed, states, clients, ratePerSecond, liveSeconds: size.quick ? 0.1 : LIVE_SECONDS };
+    await returnAll(run, { ...how, name: 'running' });
     await node.kill9();
     await node.start();
-    await returnAll(run, { node, feed, states, clients: size.clients, ratePerSecond: size.ratePerSecond, name: 'killed' });
+    await returnAll(run, { ...how, name: 'killed' });
   },
 };
 
@@ -71,9 +76,10 @@ interface Return {
   readonly clients: number;
   readonly ratePerSecond: number;
   readonly name: string;
+  readonly liveSeconds: number;
 }
 
-async function returnAll(run: FaultRun, { node, feed, states, clients: count, ratePerSecond, name }: Return): Promise<void> {
+async function returnAll(run: FaultRun, { node, feed, states, clients: count, ratePerSecond, name, liveSeconds }: Return): Promise<void> {
   const clients: ReturningClient[] = [];
   await inTurns(Array(count).keys(), CONNECTS_MAX, async (n) => {
     const state = states[Math.floor(Math.random() * states.length)] as State;
@@ -94,6 +100,7 @@ async function returnAll(run: FaultRun, { node, feed, states, clients: count, ra
   run.figure(`${name}P50Ms`, times[Math.floor(times.length / 2)] ?? 0);
   run.limitMs(`${name}AllMs`, times.at(-1) ?? 0, RECOVERED_MAX_MS);
   run.figure(`${name}BytesEach`, clients.reduce((sum, { recoveryBytes }) => sum + recoveryBytes, 0) / count);
+  await measureLive(run, node, name, liveSeconds);
   await feed.pause();
   const [{ offset, book }] = feed.topics as [BookFeed['topics'][0]];
   await until('all to have the last change', () => clients.every((client) => client.offset >= offset));
@@ -104,6 +111,17 @@ async function returnAll(run: FaultRun, { node, feed, states, clients: count, ra
     wrongBooks: folding.filter((follower) => !isDeepStrictEqual(follower.document, book)).length,
   });
   for (const client of clients) client.close();
+}
+
+/** What the changes alone take of a core: while clients return, those who are back get them. */
+async function measureLive(run: FaultRun, { pid }: RestartableNode, name: string, durationSeconds: number): Promise<void> {
+  const cpuOfNode = cpuMsOf(processTree([pid]));
+  const cpuOfClients = cpuMsOf([process.pid]);
+  const startMs = performance.now();
+  await seconds(durationSeconds);
+  const elapsedMs = performance.now() - startMs;
+  run.figure(`${name}LiveNodePercent`, (100 * cpuOfNode()) / elapsedMs);
+  run.figure(`${name}LiveClientsPercent`, (100 * cpuOfClients()) / elapsedMs);
 }
 
 /** @returns what these processes have used since */
