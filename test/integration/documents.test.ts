@@ -159,6 +159,15 @@ describe('a document topic', () => {
     const other = await node.connect({ encoding: 'json', token: await tokenFor(['small.*']) });
     expect(await other.ask({ type: 'publish', topic, data: {}, image: true })).toMatchObject({ code: 'forbidden' });
     await other.get('published', { type: 'publish', topic, data: {} });
+    // By the rules of merge patches each of these stands for the whole document, or removes it.
+    for (const data of [null, 5, 'text', [1, 2], true]) {
+      expect(await other.ask({ type: 'publish', topic, data })).toMatchObject({ type: 'error', code: 'forbidden' });
+    }
+    expect((await follow(topic)).answer.items[0]?.[2]).toEqual({ a: 1 });
+    await publisher.get('published', { type: 'publish', topic, data: [1, 2] });
+    expect((await follow(topic)).answer.items[0]?.[2]).toEqual([1, 2]);
+    await publisher.get('published', { type: 'publish', topic, data: null });
+    expect((await follow(topic)).answer.items).toEqual([]);
     expect(await publisher.ask({ type: 'publish', topic: 'plain.a', data: {}, image: true })).toMatchObject({ code: 'unsupported' });
   });
 

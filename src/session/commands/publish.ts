@@ -1,6 +1,8 @@
 import type { HubClient } from '../../delivery/hub-client.ts';
+import { isMap } from '../../document/value.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { KEY_MARK } from '../../protocol/feed-name.ts';
+import { hasDocuments } from '../../protocol/feed-state.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertVolatileFits } from '../../protocol/publish-rules.ts';
@@ -49,7 +51,10 @@ export function publishAs(
   const topic = parseTopic(topicText);
   // A permission may name the key.
   const name = keyText === undefined ? topic : `${topic}${KEY_MARK}${keyText}`;
-  const namespace = assertMay(client.identity, image === true ? 'image' : 'publish', namespaceFor(context, topic), name);
+  const options = namespaceFor(context, topic);
+  // A patch that is no map stands for the whole document.
+  const whole = image === true || (options !== undefined && hasDocuments(options) && !isMap(data));
+  const namespace = assertMay(client.identity, whole ? 'image' : 'publish', options, name);
   assertKeyFits(topic, keyText !== undefined, namespace);
   assertVolatileFits(topic, volatile, namespace);
   const key = keyText === undefined ? null : parseKey(keyText);
@@ -70,7 +75,7 @@ export function publishAs(
     ...(tags !== undefined && { tags }),
     user,
     connectionId: client.id,
-    ...(image === true && { image }),
+    ...(whole && { image: true as const }),
     ...(info !== undefined && { info }),
   };
   return store(client, context, namespace.durable, draft);
