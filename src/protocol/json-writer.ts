@@ -7,8 +7,8 @@ export type BigintStyle =
 
 /**
  * Converts a value from a decoder or {@link toWireValue} to JSON. Unlike JSON.stringify (and faster than it with a replacer): bytes become base64, bigints as
- * `bigints` says, and a double that is a large integer keeps a fraction (`1e20` → `100000000000000000000.0`), so that a reader with exact integers parses it as
- * a double.
+ * `bigints` says, and a double that is a large integer has an exponent (`1e+20`), so that a reader with exact integers parses it as a double, and a reader that
+ * keeps digits does not take zeros for digits that somebody wrote.
  */
 export function stringifyJson(value: unknown, bigints: BigintStyle = 'text'): string {
   switch (typeof value) {
@@ -33,7 +33,7 @@ const EXPONENT_FROM = 1e21;
 function number(value: number): string {
   if (!Number.isFinite(value)) return 'null';
   const isLarge = Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < EXPONENT_FROM;
-  return isLarge ? `${value}.0` : `${value}`;
+  return isLarge ? value.toExponential() : `${value}`;
 }
 
 function object(value: object, bigints: BigintStyle): string {
