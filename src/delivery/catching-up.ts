@@ -60,7 +60,6 @@ export class CatchingUp {
       case 'caughtUp':
         return this.#join(receiver, lagging);
       case 'close':
-        this.#options.metrics.closedSlow.inc();
         receiver.end('tooSlow');
         return true;
       case 'skipped':

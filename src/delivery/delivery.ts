@@ -108,6 +108,7 @@ export class Delivery {
       answerBytesPerMessageMax: tuning.commands.answerBytesPerMessageMax,
       frameBytesMax: fanout.frameBytesMax,
       outbox: this.#outbox,
+      closedSlow: metrics.closedSlow,
       dropped: (receiver) => this.dropped(receiver),
     };
     this.topics = new TopicTable(config, link, metrics);

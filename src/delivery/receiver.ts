@@ -28,6 +28,8 @@ export interface ReceiverOptions {
   readonly answerBytesPerMessageMax: number;
   readonly frameBytesMax: number;
   readonly outbox: AnswerOutbox;
+  /** Counts those that are closed as too slow. */
+  readonly closedSlow: { inc(): void };
   /** A stream of events was not sent something, because it would have left a gap. */
   readonly dropped: (receiver: Receiver) => void;
 }
@@ -293,6 +295,7 @@ export class Receiver implements Recipient {
   end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
     this.sendFrames();
     this.sendGathered();
+    if (reason === 'tooSlow' && this.isOpen) this.#options.closedSlow.inc();
     this.socket.end(CLOSE_CODES[reason], text);
   }
 }

@@ -231,15 +231,11 @@ export class SlowConsumers {
   /** Called about once a second. */
   check(nowMs: number): void {
     const { slowTimeoutMs } = this.#options.config.limits;
-    const tooSlow = (receiver: Receiver) => {
-      this.#options.metrics.closedSlow.inc();
-      receiver.end('tooSlow');
-    };
     for (const receiver of this.#lagging) {
-      if (receiver.lag !== undefined && nowMs - receiver.lag.sinceMs > slowTimeoutMs) tooSlow(receiver);
+      if (receiver.lag !== undefined && nowMs - receiver.lag.sinceMs > slowTimeoutMs) receiver.end('tooSlow');
       else this.drained(receiver);
     }
-    for (const [receiver, { sinceMs }] of this.#full) if (nowMs - sinceMs > slowTimeoutMs) tooSlow(receiver);
+    for (const [receiver, { sinceMs }] of this.#full) if (nowMs - sinceMs > slowTimeoutMs) receiver.end('tooSlow');
   }
 
   /** The connection has closed, and has no topics any more. */

@@ -216,7 +216,8 @@ export class Subscriptions {
    */
   async #begin(receiver: Receiver, feed: TopicFeed, wish: Wish, stillWanted: () => boolean): Promise<boolean> {
     const { since } = wish;
-    await this.#slowConsumers.whenRoom(receiver);
+    // Room for one of those that waited, not for all: of a thousand topics that were asked for together each looks again.
+    while (!receiver.hasRoom) await this.#slowConsumers.whenRoom(receiver);
     if (!stillWanted()) return false;
     if (this.#joinIfKnown(receiver, feed, wish) || since === undefined) return true;
     return receiver.inTurn(async () => {

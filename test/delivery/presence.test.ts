@@ -47,6 +47,7 @@ class Watcher {
       answerBytesPerMessageMax: 131_072,
       frameBytesMax: 15_360,
       outbox: test.outbox,
+      closedSlow: { inc: () => undefined },
       dropped: () => undefined,
     };
     this.receiver = new Receiver(name, CODECS[encoding], this.socket, options);

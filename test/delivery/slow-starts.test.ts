@@ -69,3 +69,37 @@ describe('a connection that gets a large state', () => {
     expect(client.socket.endedWith).toBe(4103);
   });
 });
+
+describe('a connection that asks for many topics in one message', () => {
+  it('begins them in turn as its socket takes them, and is not closed for all that waits', async () => {
+    worker = await TestWorker.create({ namespaces: { ticks: { public: true } } });
+    const topics = Array.from({ length: 300 }, (_, n): [number, string] => [n + 1, `ticks.t${n}`]);
+    const holder = worker.client();
+    holder.say({ type: 'subscribeMany', topics });
+    for (const [topicNumber] of topics) {
+      const { topic } = await worker.asked('open');
+      const items = [source(1, { value: 'x'.repeat(9000) }) as LinkItem];
+      worker.hears({ kind: 'opened', topic, topicNumber, epoch: 'e', offset: 1, completeFrom: 0, items });
+    }
+    await until('the topics to be open', () => holder.ofType('subscribed').length === topics.length);
+
+    const client = worker.client();
+    const { socket } = client;
+    socket.bufferedBytes = FULL_BYTES;
+    const send = socket.send.bind(socket);
+    socket.send = (frame, ...how) => {
+      socket.bufferedBytes += frame.length;
+      return send(frame, ...how);
+    };
+    client.say({ type: 'subscribeMany', topics, snapshot: true });
+    while (socket.isOpen && client.ofType('subscribed').length < topics.length) {
+      const before = socket.frames.length;
+      socket.bufferedBytes = 0;
+      worker.connections.drained(client.connection);
+      await until('more topics', () => socket.frames.length > before || !socket.isOpen);
+    }
+    expect(socket.endedBecause).toBeUndefined();
+    expect(client.ofType('subscribed').every(({ items }) => items.length === 1)).toBe(true);
+    expect(worker.bugs).toEqual([]);
+  });
+});

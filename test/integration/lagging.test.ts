@@ -338,6 +338,7 @@ describe('while a connection lags', () => {
     // Twice the bound, and less than the rate allows: the kernel takes some of it.
     for (let t = 0; t < 9000; t++) slow.send({ type: 'ping', t });
     await node.untilMetric('stentor_connections_closed_total', (times) => times === 1, { code: '4103' });
+    expect(await node.metric('stentor_connections_too_slow_total')).toBe(1);
   });
 
   it('its topics stay open for it, and close when it leaves', async () => {

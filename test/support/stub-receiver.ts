@@ -18,6 +18,7 @@ export class StubReceiver {
       answerBytesPerMessageMax: 4096,
       frameBytesMax: 2000,
       outbox: this.outbox,
+      closedSlow: { inc: () => undefined },
       dropped: () => undefined,
     });
     socket.onClosed = () => this.receiver.closed();

@@ -93,7 +93,7 @@ export class DeliveryCounters implements DeliveryMetrics {
     });
     this.closedSlow = new Counter({
       name: 'stentor_connections_too_slow_total',
-      help: 'Lagging connections closed with 4103.',
+      help: 'Connections closed with 4103.',
       registers,
     });
     this.skipped = new Counter({
