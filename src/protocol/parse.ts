@@ -65,9 +65,12 @@ function boundedSubscribes(value: unknown, commandsMax: number): readonly unknow
   } catch (error) {
     return [error];
   }
-  const subscribes = subscribesOf({ ...many, topics: many.topics.slice(0, commandsMax + 1) });
-  // An offset without an epoch is the one fault that the schema of `subscribeMany` does not know: it is refused as that of a `subscribe`.
-  return subscribes.map((subscribe) => (subscribe.since !== undefined && many.epoch === undefined ? subscribe : new Checked(subscribe)));
+  const { epoch, topics } = many;
+  const subscribes = subscribesOf({ ...many, topics: topics.slice(0, commandsMax + 1) });
+  const wrong = (id: number) => new MessageError('bad_message', 'subscribeMany: an offset needs the `epoch` of the message', id);
+  return subscribes.map((subscribe) =>
+    subscribe.since !== undefined && epoch === undefined ? wrong(subscribe.id) : new Checked(subscribe),
+  );
 }
 
 /**

@@ -66,7 +66,8 @@ describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (en
     expect(client.messages.map((message) => 'id' in message && message.id)).toEqual(range(1000));
     for (const { id, ...answer } of answers(client))
       expect(answer).toMatchObject({ type: 'subscribed', topic: names[id], epoch, recovered: true, items: [] });
-    expect(client.frameBytes.length).toBe(messages);
+    // Fewer where several messages came in one loop turn: their answers are collected together.
+    expect(client.frameBytes.length).toBeLessThanOrEqual(messages);
     for (const bytes of client.frameBytes) expect(bytes).toBeLessThanOrEqual(131_072);
   });
 

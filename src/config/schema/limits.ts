@@ -48,21 +48,21 @@ export const LimitsSchema = Type.Object(
       minimum: 1,
       maximum: 1_000_000,
       default: 100,
-      description: 'messages per second from one connection, with a burst of the same number. More get `rate_limited`',
+      description: 'messages per second from one connection; twice as many at once after a second without any. More get `rate_limited`',
     }),
     callsPerSecondMax: Type.Integer({
       minimum: 0,
       maximum: 1_000_000,
       default: 10,
       description:
-        'calls per second from one connection, with a burst of the same number. More get `too_many_calls`. 0: only the limits of all messages',
+        'calls per second from one connection; twice as many at once after a second without any. More get `too_many_calls`. 0: only the limits of all messages',
     }),
     bytesPerSecondMax: Type.Integer({
       minimum: 4096,
       maximum: 4_294_967_296,
       default: 524_288,
       description:
-        'bytes per second from one connection, with a burst of the same number. More get `rate_limited`; refused bytes worth two seconds close the connection with 4009',
+        'bytes per second from one connection; twice as many at once after a second without any. More get `rate_limited`; refused bytes worth two seconds close the connection with 4009',
     }),
     topicsPerConnectionMax: Type.Integer({
       minimum: 1,

@@ -21,7 +21,7 @@ export const CommandsTuning = Type.Object(
       maximum: 1_000_000,
       default: 1000,
       description:
-        'commands per second from one connection that come in arrays, with a burst of the same number. limits.messagesPerSecondMax counts an array as one message. More get `rate_limited`; refused commands worth two seconds close the connection with 4009',
+        'commands per second from one connection that come in arrays; twice as many at once after a second without any. limits.messagesPerSecondMax counts an array as one message. More get `rate_limited`; refused commands worth two seconds close the connection with 4009',
     }),
     framesPerSecondMax: Type.Integer({
       minimum: 2,
