@@ -18,7 +18,9 @@ function centrifugoProgram(): string | undefined {
 
 /** Version 5's flat names and version 6's nested ones; each version warns about the other's and goes on. */
 function config(port: number): object {
-  const v6 = { client: { allow_anonymous_connect_without_token: true, allowed_origins: ['*'], queue_max_size: 268_435_456 } };
+  // Seldom: pings come joined with publications, and are not answered then.
+  const pings = { ping_interval: '10m', pong_timeout: '1m' };
+  const v6 = { client: { allow_anonymous_connect_without_token: true, allowed_origins: ['*'], queue_max_size: 268_435_456, ...pings } };
   const v6Channels = { channel: { without_namespace: { allow_subscribe_for_anonymous: true, allow_subscribe_for_client: true } } };
   const v5 = {
     port,
