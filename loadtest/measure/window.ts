@@ -22,7 +22,7 @@ export interface Window {
 
 /** Feeds a warm-up, then the measured window, and waits until every member has everything. */
 export async function measureWindow(window: Window, spec: WindowSpec): Promise<Omit<RunResult, 'server' | 'pair'>> {
-  if (spec.warmupMs > 0) await feedAll(window, warmupOf(spec), spec.warmupMs);
+  if (spec.warmupMs > 0) await feedAll(window, atRate(spec, spec.warmupRate), spec.warmupMs);
   const pids = processTree(window.server.pids);
   const sends = spec.countSends ? await startSendCount(pids) : undefined;
   const broker = window.server.brokerPid === undefined ? [] : [window.server.brokerPid];
@@ -52,9 +52,10 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
   };
 }
 
-function warmupOf({ warmupRate, ...spec }: WindowSpec): WindowSpec {
-  if (warmupRate === undefined) return spec;
-  return { ...spec, groups: spec.groups.map((group) => ({ ...group, ratePerSecond: warmupRate })) };
+/** The same, with so many publications a second on each topic. Undefined: as many as it says. */
+export function atRate(spec: WindowSpec, ratePerSecond: number | undefined): WindowSpec {
+  if (ratePerSecond === undefined) return spec;
+  return { ...spec, groups: spec.groups.map((group) => ({ ...group, ratePerSecond })) };
 }
 
 /** The benchmark's own tree holds the server, the swarms and the feeders: what the machine used beyond it is somebody else's. */

@@ -1,7 +1,7 @@
 import { exactCpuSeconds, processTree } from '../core/proc.ts';
 import { spread } from '../core/stats.ts';
 import type { RunResult, WindowSpec } from '../measure/types.ts';
-import { measureWindow } from '../measure/window.ts';
+import { atRate, measureWindow } from '../measure/window.ts';
 import { type Stage, withServer } from '../measure/with-server.ts';
 import { BENCH_NAMESPACE, figureTarget, ratioTarget } from './feeds.ts';
 import type { Overrides, Scenario } from './scenario.ts';
@@ -60,8 +60,7 @@ async function measure(stage: Stage, spec: WindowSpec): Promise<Omit<RunResult, 
   const window = { server: stage.server, swarms: [swarm], sequences: new Map<string, number>() };
   const pids = processTree(stage.server.pids);
   await swarm.connect();
-  const warm: WindowSpec = { ...spec, groups: [{ ...group!, ratePerSecond: WARMUP.ratePerSecond }], durationMs: WARMUP.ms };
-  await measureWindow(window, warm);
+  await measureWindow(window, { ...atRate(spec, WARMUP.ratePerSecond), durationMs: WARMUP.ms });
   await wait(SETTLE_MS);
   const before = await cpuShares(pids, spec.durationMs / 2);
   const [measured, fed] = await Promise.all([measureWindow(window, spec), cpuShares(pids, spec.durationMs)]);
