@@ -2,8 +2,22 @@ import type { PayloadKind } from '../config/schema.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 
+/** What a producer may say of a publication. */
+export interface Marks {
+  /** Not for the connection that it comes from. */
+  readonly noEcho?: true | undefined;
+  /** Not kept, and not for subscribers that do not keep up now. Means nothing in durable namespaces. */
+  readonly volatile?: true | undefined;
+  /** In a document namespace: the whole document, not a patch. */
+  readonly image?: boolean | undefined;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
+  /** Absent: none. */
+  readonly tags?: Tags | undefined;
+}
+
 /** One message on a topic, as its producer sent it. */
-export interface Publication {
+export interface Publication extends Marks {
   readonly topic: Topic;
   /** `null` in namespaces that are not keyed. */
   readonly key: Key | null;
@@ -16,16 +30,6 @@ export interface Publication {
   /** From the message's Content-Type. Undefined: as the namespace's option says. */
   readonly payloadKind: PayloadKind | undefined;
   readonly origin: Origin | undefined;
-  /** Not for the connection that it comes from. */
-  readonly noEcho?: true;
-  /** Not kept, and not for subscribers that do not keep up now. Means nothing in durable namespaces. */
-  readonly volatile?: true;
-  /** In a document namespace: the whole document, not a patch. */
-  readonly image?: boolean | undefined;
-  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
-  readonly eventAtMs?: number | undefined;
-  /** Absent: none. */
-  readonly tags?: Tags | undefined;
 }
 
 /** Who published, if a client did, or a program on behalf of a connection. */
@@ -36,7 +40,7 @@ export interface Origin {
   readonly connectionId: string;
 }
 
-export interface PublishRequest {
+export interface PublishRequest extends Marks {
   readonly topic: Topic;
   readonly key: Key | null;
   /** For another view or a buffer: the bytes that it covers, in memory order. */
@@ -45,13 +49,6 @@ export interface PublishRequest {
   /** Publications of a namespace with the same id within the deduplication window are stored once. See {@link messageId}. */
   readonly messageId?: string;
   readonly origin?: Origin;
-  readonly noEcho?: true | undefined;
-  readonly volatile?: true | undefined;
-  /** In a document namespace: the whole document, not a patch. */
-  readonly image?: boolean | undefined;
-  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
-  readonly eventAtMs?: number | undefined;
-  readonly tags?: Tags | undefined;
 }
 
 export interface PublishAck {

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsProducer } from '../bus/nats/nats-producer.ts';
-import type { PublishAck } from '../bus/publication.ts';
+import type { Marks, PublishAck } from '../bus/publication.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { keyProblem, sizeProblem, topicProblem } from '../protocol/publish-rules.ts';
-import type { Tags } from '../protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
 import { CliError } from './errors.ts';
@@ -16,17 +15,13 @@ import { nodeUrl } from './node-url.ts';
 import type { NodeOptions } from './options.ts';
 import { note } from './output.ts';
 
-export interface OutgoingPublication {
+export interface OutgoingPublication extends Pick<Marks, 'volatile' | 'image' | 'tags'> {
   readonly topic: Topic;
   readonly key: Key | null;
   /** One JSON value as text. */
   readonly json: string;
-  readonly volatile?: true | undefined;
   /** Not to this connection; only over NATS. */
   readonly exceptConnection?: string | undefined;
-  /** In a document namespace: the whole document, not a patch. */
-  readonly image?: boolean | undefined;
-  readonly tags?: Tags | undefined;
 }
 
 /** Where `publish` and `replay` send to: directly to NATS, or to a node over WebSocket. */
